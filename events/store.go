@@ -1,0 +1,61 @@
+package events
+
+import "github.com/google/uuid"
+
+// Stored names of a store. Append only: never edit or reuse a value.
+const (
+	TypeStoreCreated         = "store.created"
+	TypeStoreRenamed         = "store.renamed"
+	TypeStoreHostsChanged    = "store.hosts_changed"
+	TypeStoreBrandingChanged = "store.branding_changed"
+)
+
+// Branding is how a store looks to its customers.
+type Branding struct {
+	LogoURL string `json:"logo_url,omitempty"`
+	Color   string `json:"color,omitempty"` // #rrggbb
+}
+
+// StoreCreated opens a storefront.
+type StoreCreated struct {
+	StoreID  uuid.UUID `json:"store_id"`
+	Name     string    `json:"name"`
+	Hosts    []string  `json:"hosts"` // host names, lower-case ASCII
+	Branding Branding  `json:"branding,omitzero"`
+}
+
+// StoreRenamed changes the name that customers see.
+type StoreRenamed struct {
+	StoreID uuid.UUID `json:"store_id"`
+	Before  string    `json:"before"`
+	After   string    `json:"after"`
+}
+
+// StoreHostsChanged changes the host names under which the store is reached.
+type StoreHostsChanged struct {
+	StoreID uuid.UUID `json:"store_id"`
+	Before  []string  `json:"before"`
+	After   []string  `json:"after"`
+}
+
+// StoreBrandingChanged changes the logo or the colour.
+type StoreBrandingChanged struct {
+	StoreID uuid.UUID `json:"store_id"`
+	Before  Branding  `json:"before"`
+	After   Branding  `json:"after"`
+}
+
+func (StoreCreated) EventType() string         { return TypeStoreCreated }
+func (StoreRenamed) EventType() string         { return TypeStoreRenamed }
+func (StoreHostsChanged) EventType() string    { return TypeStoreHostsChanged }
+func (StoreBrandingChanged) EventType() string { return TypeStoreBrandingChanged }
+
+func (StoreCreated) storeEvent()         {}
+func (StoreRenamed) storeEvent()         {}
+func (StoreHostsChanged) storeEvent()    {}
+func (StoreBrandingChanged) storeEvent() {}
+
+// Creates returns the store.
+func (e StoreCreated) Creates() []Subject {
+	return []Subject{{Kind: SubjectStore, ID: e.StoreID}}
+}
