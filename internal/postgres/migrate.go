@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// migrationFiles build the schemas ops and vault. Read models are not among them: code builds those, so that a
+// rebuild can make the next version beside the current one.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+const (
+	migrationTable = "ops.schema_migrations"
+	migrationLock  = 7_301_842_915_001 // of goose's session lock, any number that nobody else takes
+	schemaLock     = 7_301_842_915_002
+)
+
+// Migrate brings the database at url to the newest schema. Any number of processes may call it at once: one
+// migrates, the others wait for it. A vault in a database of its own is migrated by calling it with that URL too.
+// It needs a direct connection, not one through a transaction pooler.
+func Migrate(ctx context.Context, url string) (err error) {
+	config, err := parse(url)
+	if err != nil {
+		return err
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = "steward migrate"
+	db := stdlib.OpenDB(*config.ConnConfig)
+	defer func() {
+		if closeErr := db.Close(); closeErr != nil && err == nil {
+			err = fmt.Errorf("close database: %w", closeErr)
+		}
+	}()
+	if err := db.PingContext(ctx); err != nil {
+		return connectError(config.ConnConfig, err)
+	}
+	if err := makeMigrationSchema(ctx, db); err != nil {
+		return err
+	}
+	provider, err := newProvider(db)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate database %q: %w", config.ConnConfig.Database, err)
+	}
+	return nil
+}
+
+// makeMigrationSchema makes the schema that goose's own table is in, which goose needs before its first migration.
+// IF NOT EXISTS alone does not stop two callers from colliding, hence the lock.
+func makeMigrationSchema(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("prepare migration: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // a no-op after Commit
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, schemaLock); err != nil {
+		return fmt.Errorf("prepare migration: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS ops`); err != nil {
+		return fmt.Errorf("create schema ops: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("prepare migration: %w", err)
+	}
+	return nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open migrations: %w", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock), lock.WithLockTimeout(1, 600))
+	if err != nil {
+		return nil, fmt.Errorf("make migration lock: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithTableName(migrationTable), goose.WithSessionLocker(locker),
+		goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// MigrationsHash changes whenever a migration does. Tests key their template database by it.
+func MigrationsHash() string {
+	sum := sha256.New()
+	err := fs.WalkDir(migrationFiles, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := migrationFiles.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		return nil
+	})
+	if err != nil {
+		panic("embedded migrations cannot be read: " + err.Error())
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16]
+}
+
+// CreateDatabase makes the database name on the server at url unless it exists.
+func CreateDatabase(ctx context.Context, url, name string) error {
+	config, err := parse(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return connectError(config.ConnConfig, err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is left to lose
+	var exists bool
+	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&exists); err != nil {
+		return fmt.Errorf("look for database %q: %w", name, err)
+	}
+	if exists {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()); err != nil {
+		return fmt.Errorf("create database %q: %w", name, err)
+	}
+	return nil
+}
