@@ -60,7 +60,7 @@ func (a account) ownDir(dir string) error {
 			return fmt.Errorf("give %s to user %s: %w", dir, a.name, err)
 		}
 	}
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // 0700 is what a server demands of its directory
+	if err := os.Chmod(dir, 0o700); err != nil { // 0700 is what a server demands of its directory
 		return fmt.Errorf("protect directory: %w", err)
 	}
 	return nil

@@ -68,7 +68,7 @@ func StartCluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
 func (c *Cluster) start(ctx context.Context, o ClusterOptions) error {
 	acc := serverAccount()
 	parent := filepath.Dir(o.Dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // the server's user must pass it
+	if err := os.MkdirAll(parent, 0o755); err != nil { // the server's user must pass it
 		return fmt.Errorf("make directory: %w", err)
 	}
 	if err := acc.reach(parent); err != nil {
@@ -202,7 +202,7 @@ func (c *Cluster) signal(sig syscall.Signal) {
 
 func (c *Cluster) release() {
 	if c.lock != nil {
-		_ = c.lock.Close() // closing drops the lock
+		unlockDir(c.lock)
 		c.lock = nil
 	}
 	if c.ownsRun {

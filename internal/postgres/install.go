@@ -83,11 +83,11 @@ func (i installer) forbidMainCluster() (undo func() error, err error) {
 		}
 		missing = dir
 	}
-	if err := os.MkdirAll(i.dir, 0o755); err != nil { //nolint:gosec // a directory of the system's configuration
+	if err := os.MkdirAll(i.dir, 0o755); err != nil { // a directory of the system's configuration
 		return nil, fmt.Errorf("%w: %w", ErrCannotInstall, err)
 	}
 	file := filepath.Join(i.dir, "steward.conf")
-	if err := os.WriteFile(file, []byte("create_main_cluster = false\n"), 0o644); err != nil { //nolint:gosec // read by the package's scripts
+	if err := os.WriteFile(file, []byte("create_main_cluster = false\n"), 0o644); err != nil { // read by the package's scripts
 		return nil, fmt.Errorf("%w: %w", ErrCannotInstall, err)
 	}
 	return func() error {

@@ -42,3 +42,10 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlockDir gives the lock back at once. Closing alone would not: a child that is being started at this moment
+// still holds a copy of the descriptor.
+func unlockDir(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	_ = f.Close()
+}

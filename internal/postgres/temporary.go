@@ -81,7 +81,7 @@ func (t *Temporary) start(ctx context.Context, bin Binaries, acc account) error 
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)
 	}
-	defer read.Close() //nolint:errcheck // the guard has its own
+	defer read.Close() // the guard has its own
 	t.alive = write
 	args := append([]string{"-c", guardScript, "steward-guard", t.base}, server.Args...)
 	t.guard = exec.Command("/bin/sh", args...) //nolint:noctx // the pipe ends it

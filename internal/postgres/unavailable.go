@@ -99,16 +99,18 @@ func Unavailable(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
-		return awayCode(server.Code)
-	}
 	var (
-		connect *pgconn.ConnectError
 		ours    *ConnectError
+		connect *pgconn.ConnectError
+		server  *pgconn.PgError
 		network *net.OpError
 	)
-	if errors.As(err, &ours) || errors.As(err, &connect) || errors.As(err, &network) {
+	switch {
+	case errors.As(err, &ours), errors.As(err, &connect):
+		return true // even when the server answered, with a refusal to let us in
+	case errors.As(err, &server):
+		return awayCode(server.Code)
+	case errors.As(err, &network):
 		return true
 	}
 	for _, away := range []error{

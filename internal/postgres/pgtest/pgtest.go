@@ -159,6 +159,6 @@ func within(ctx context.Context, address string, f func(*pgx.Conn) error) error 
 	if err != nil {
 		return fmt.Errorf("reach the test server: %w", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is left to lose
+	defer conn.Close(ctx) // nothing is left to lose
 	return f(conn)
 }

@@ -1,0 +1,43 @@
+package postgres
+
+import (
+	"context"
+	"io"
+	"os"
+	"testing"
+)
+
+// Reach is account.reach for the account that servers run as.
+func Reach(path string) error { return serverAccount().reach(path) }
+
+// Foreign reports whether servers run as another user than this process.
+func Foreign() bool { return serverAccount().other }
+
+// ServerDir makes a directory below which the server's user may have its own, and removes it when tb ends.
+func ServerDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := temporaryBase(account{uid: os.Geteuid(), other: Foreign(), gid: serverAccount().gid})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
+	return dir
+}
+
+// InstallWith is Install in other surroundings.
+func InstallWith(ctx context.Context, root bool, dir string, find func(string) (string, error), run func(context.Context, ...string) error) error {
+	return installer{root: root, dir: dir, run: run, find: find, log: io.Discard}.install(ctx)
+}
+
+// Complaint is what a failed start quotes from a log.
+func Complaint(log string) string { return complaint(log) }
+
+// CheckSocketPath is the check of a socket directory.
+func CheckSocketPath(dir string) error { return checkSocketPath(dir) }
