@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"log/slog"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -115,28 +114,4 @@ func MigrationsHash() string {
 		panic("embedded migrations cannot be read: " + err.Error())
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:16]
-}
-
-// CreateDatabase makes the database name on the server at url unless it exists.
-func CreateDatabase(ctx context.Context, url, name string) error {
-	config, err := parse(url)
-	if err != nil {
-		return err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
-	if err != nil {
-		return connectError(config.ConnConfig, err)
-	}
-	defer conn.Close(ctx) // nothing is left to lose
-	var exists bool
-	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&exists); err != nil {
-		return fmt.Errorf("look for database %q: %w", name, err)
-	}
-	if exists {
-		return nil
-	}
-	if _, err := conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()); err != nil {
-		return fmt.Errorf("create database %q: %w", name, err)
-	}
-	return nil
 }
