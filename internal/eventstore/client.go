@@ -1,0 +1,138 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// client is one client of the official library, which is one connection, and
+// the count of calls that use it. It is closed when it was retired and the last
+// call has left, never beside one.
+type client struct {
+	esdb *esdb.Client
+
+	mu      sync.Mutex
+	calls   int
+	retired bool
+}
+
+// enter admits a call; it refuses once the client was retired.
+func (c *client) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired {
+		return false
+	}
+	c.calls++
+	return true
+}
+
+// leave ends a call that was admitted.
+func (c *client) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls--
+	c.closeWhenIdle()
+}
+
+// retire refuses further calls. Those inside go on.
+func (c *client) retire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.retired {
+		c.retired = true
+		c.closeWhenIdle()
+	}
+}
+
+func (c *client) closeWhenIdle() {
+	if c.retired && c.calls == 0 {
+		_ = c.esdb.Close() // always nil
+	}
+}
+
+// connect makes a client and has it connect, alone, so that nobody waits behind
+// a discovery that fails. It takes at most [connectSeconds] for each address,
+// whatever ctx says; the client comes with one call admitted.
+func connect(t target) (*client, error) {
+	inner, err := esdb.NewClient(t.client(abort))
+	if err != nil {
+		return nil, fmt.Errorf("event store %s: %w", t.name, err)
+	}
+	c := &client{esdb: inner, calls: 1}
+	if _, err := inner.GetServerVersion(); err != nil {
+		c.retire()
+		c.leave()
+		return nil, fmt.Errorf("event store %s: %w", t.name, connectCause(err))
+	}
+	return c, nil
+}
+
+// connectCause is the last line of why a connection failed: the client wraps it
+// in a count of attempts.
+func connectCause(err error) error {
+	var e *esdb.Error
+	if errors.As(err, &e) && errors.Unwrap(e.Err()) != nil {
+		err = errors.Unwrap(e.Err())
+	}
+	if s, ok := status.FromError(err); ok && s.Code() != codes.OK {
+		return errors.New(s.Message())
+	}
+	return err
+}
+
+// aborted carries the error of a lost connection past the client's own handling.
+type aborted struct{ err error }
+
+// abort is the client's logger. The client reports every failed call to it just
+// before it would tell its own loop to discover the node anew: a loop that other
+// calls wait for without looking at their ctx, that dies when a discovery fails,
+// and that forgets to close the old connection. A lost connection therefore
+// leaves the call right here; [guard] receives it, and the client is replaced.
+func abort(_ esdb.LogLevel, format string, args ...any) {
+	if format != "unexpected exception: %v" || len(args) != 1 {
+		return
+	}
+	if err, ok := args[0].(error); ok && status.Code(err) == codes.Unavailable {
+		panic(aborted{err})
+	}
+}
+
+// guard runs fn and turns the panics of the client into errors.
+func guard(fn func() error) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case aborted:
+			err = r.err
+		default:
+			err = fmt.Errorf("%w: %v", errPanic, r)
+		}
+	}()
+	return fn()
+}
+
+// errPanic marks a message that the client did not understand.
+var errPanic = errors.New("event store client panicked")
+
+// errSlow ends a call that the store did not answer in the time it has.
+var errSlow = errors.New("no answer in time")
+
+// broken reports whether a client that gave err to a call with this ctx should
+// not be used again. A caller who gave up says nothing about the client.
+func broken(ctx context.Context, err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case ctx.Err() != nil:
+		return errors.Is(context.Cause(ctx), errSlow)
+	default:
+		return errors.Is(err, errPanic) || judge(err) != refused
+	}
+}

@@ -1,0 +1,131 @@
+package eventstore
+
+import (
+	"context"
+	"sync"
+
+	"github.com/stewardhq/steward/events"
+)
+
+// feedBytes is how much a feed holds before it makes the sender wait.
+const feedBytes = 8 << 20
+
+// feed hands records from the connection that receives them to the consumer,
+// all that wait at once. It holds a bounded number, and two slices in turn, so
+// that following the log costs no allocation of its own.
+type feed struct {
+	limit int
+	more  chan struct{} // something waits for the consumer
+	room  chan struct{} // something was taken
+
+	mu      sync.Mutex
+	waiting []events.Record
+	spare   []events.Record
+	bytes   int
+	last    events.Position // of the newest record ever added
+	heard   uint64          // how often something arrived
+	blocked bool            // the sender waits for room
+	live    bool            // everything there was has arrived
+	tell    bool            // the consumer does not know that yet
+	ended   bool
+	err     error // why it ended
+}
+
+func newFeed(limit int, after events.Position) *feed {
+	return &feed{limit: limit, last: after, more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// add appends a record, once: one that is not after the last is left out. It
+// waits for room and fails only with ctx.
+func (f *feed) add(ctx context.Context, r events.Record) error {
+	f.mu.Lock()
+	for len(f.waiting) >= f.limit || f.bytes >= feedBytes {
+		f.blocked = true
+		f.mu.Unlock()
+		select {
+		case <-f.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		f.mu.Lock()
+	}
+	f.blocked = false
+	f.heard++
+	if !f.last.Before(r.Position) {
+		f.mu.Unlock()
+		return nil
+	}
+	f.last = r.Position
+	f.bytes += len(r.Data) + len(r.Metadata)
+	f.waiting = append(f.waiting, r)
+	first := len(f.waiting) == 1
+	f.mu.Unlock()
+	if first {
+		signal(f.more)
+	}
+	return nil
+}
+
+// setLive notes whether all that the log held has arrived.
+func (f *feed) setLive(live bool) {
+	f.mu.Lock()
+	f.heard++
+	f.tell = live && (!f.live || f.tell)
+	f.live = live
+	f.mu.Unlock()
+	signal(f.more)
+}
+
+// end lets the consumer take what waits, and then err.
+func (f *feed) end(err error) {
+	f.mu.Lock()
+	f.ended, f.err = true, err
+	f.mu.Unlock()
+	signal(f.more)
+}
+
+// take waits for records, or for the news that there are none, and returns all
+// that wait. They are the consumer's until the next call.
+func (f *feed) take(ctx context.Context) (batch []events.Record, caughtUp bool, err error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, false, context.Cause(ctx)
+		}
+		f.mu.Lock()
+		if len(f.waiting) > 0 || f.tell {
+			batch, caughtUp = f.waiting, f.live
+			clear(f.spare) // lets go of the records of the call before last
+			f.waiting, f.spare = f.spare[:0], batch
+			f.bytes, f.tell = 0, false
+			blocked := f.blocked
+			f.mu.Unlock()
+			if blocked {
+				signal(f.room)
+			}
+			return batch, caughtUp, nil
+		}
+		ended, err := f.ended, f.err
+		f.mu.Unlock()
+		if ended {
+			return nil, false, err
+		}
+		select {
+		case <-f.more:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// progress says how far the feed came, and whether its sender is waiting.
+func (f *feed) progress() (heard uint64, last events.Position, blocked bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.heard, f.last, f.blocked
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
