@@ -1,0 +1,49 @@
+package customer
+
+import "github.com/stewardhq/steward/events"
+
+// Action is something that can be done to a customer now.
+type Action string
+
+// The actions, named after their routes.
+const (
+	ActionEditProfile Action = "edit_profile"
+	ActionChangeEmail Action = "change_email"
+	ActionSuspend     Action = "suspend"
+	ActionReactivate  Action = "reactivate"
+	ActionBan         Action = "ban"
+	ActionDelete      Action = "delete"
+	ActionRestore     Action = "restore"
+)
+
+// Actions lists what by could do to a customer in state s with an effect. It
+// asks the decisions themselves, so it cannot disagree with them.
+func Actions(s State, by events.Actor) []Action {
+	trials := []struct {
+		action  Action
+		command Command
+	}{
+		{ActionEditProfile, EditProfile{Profile: events.Profile{Company: otherThan(s.Profile.Company)}}},
+		{ActionChangeEmail, ChangeEmail{Email: "someone.else@example.invalid"}},
+		{ActionSuspend, Suspend{By: by}},
+		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},
+		{ActionBan, Ban{By: by}},
+		{ActionDelete, Delete{By: by}},
+		{ActionRestore, Restore{By: by}},
+	}
+	actions := []Action{}
+	for _, t := range trials {
+		if decided, err := Decide(s, t.command); err == nil && len(decided) > 0 {
+			actions = append(actions, t.action)
+		}
+	}
+	return actions
+}
+
+// otherThan returns a value that differs from p.
+func otherThan(p events.Personal) events.Personal {
+	if p == events.Clear("x") {
+		return events.Clear("y")
+	}
+	return events.Clear("x")
+}

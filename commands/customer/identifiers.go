@@ -1,0 +1,71 @@
+package customer
+
+import (
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/identity"
+)
+
+// ChangeEmail changes the address that the customer is reached and found by.
+type ChangeEmail struct{ Email string }
+
+// ChangeUsername changes the name that the customer signs in with.
+type ChangeUsername struct{ Username string }
+
+// ChangeExternalID changes the customer's id in the reseller's own systems; the
+// empty text removes it.
+type ChangeExternalID struct{ ExternalID string }
+
+func (ChangeEmail) customerCommand()      {}
+func (ChangeUsername) customerCommand()   {}
+func (ChangeExternalID) customerCommand() {}
+
+func changeEmail(s State, c ChangeEmail) ([]events.CustomerEvent, error) {
+	if err := changeable(s); err != nil {
+		return nil, err
+	}
+	email, err := identity.Email(c.Email)
+	if err != nil {
+		return nil, ErrInvalid.On("email", err.Error())
+	}
+	after := events.Clear(email)
+	if after == s.Email {
+		return nil, nil
+	}
+	return []events.CustomerEvent{events.CustomerEmailChanged{
+		CustomerID: s.ID, LoginID: s.LoginID, Before: s.Email, After: after,
+	}}, nil
+}
+
+func changeUsername(s State, c ChangeUsername) ([]events.CustomerEvent, error) {
+	if err := changeable(s); err != nil {
+		return nil, err
+	}
+	username, err := identity.Username(c.Username)
+	if err != nil {
+		return nil, ErrInvalid.On("username", err.Error())
+	}
+	after := events.Clear(username)
+	if after == s.Username {
+		return nil, nil
+	}
+	return []events.CustomerEvent{events.CustomerUsernameChanged{
+		CustomerID: s.ID, LoginID: s.LoginID, Before: s.Username, After: after,
+	}}, nil
+}
+
+func changeExternalID(s State, c ChangeExternalID) ([]events.CustomerEvent, error) {
+	if err := changeable(s); err != nil {
+		return nil, err
+	}
+	id, err := identity.ExternalID(c.ExternalID)
+	if err != nil {
+		return nil, ErrInvalid.On("external_id", err.Error())
+	}
+	after := optional(id)
+	if after == s.ExternalID {
+		return nil, nil
+	}
+	return []events.CustomerEvent{events.CustomerExternalIDChanged{
+		CustomerID: s.ID, Before: s.ExternalID, After: after,
+	}}, nil
+}

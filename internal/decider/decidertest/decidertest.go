@@ -1,0 +1,62 @@
+// Package decidertest runs given/when/then tables against a decider.
+package decidertest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/fault"
+)
+
+// Case is one rule: on this history this command leads to these events, or to
+// this fault. A case with neither says that things are already so.
+type Case[C any, E events.Event] struct {
+	Name  string
+	Given []E
+	When  C
+	Then  []E
+	Err   error
+	// Field is the input that the fault must name first.
+	Field string
+}
+
+// Run checks every case. It also folds each outcome and sends the command
+// again, which must then decide nothing: things are already so, or the
+// repetition is refused.
+func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cases []Case[C, E]) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			state := d.Fold(c.Given)
+			got, err := d.Decide(state, c.When)
+			if !errors.Is(err, c.Err) {
+				t.Fatalf("decided with error %v, want %v", err, c.Err)
+			}
+			if diff := cmp.Diff(c.Then, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("wrong events (-want +got):\n%s", diff)
+			}
+			if c.Field != "" {
+				f, ok := fault.As(err)
+				if !ok || len(f.Fields) == 0 || f.Fields[0].Name != c.Field {
+					t.Fatalf("fault %v does not name field %q first", f, c.Field)
+				}
+			}
+			for _, e := range got {
+				state = d.Evolve(state, e)
+			}
+			again, err := d.Decide(state, c.When)
+			if len(again) > 0 {
+				t.Fatalf("sent again, the command decided %v", again)
+			}
+			if c.Err == nil && len(got) == 0 && err != nil {
+				t.Fatalf("already so the first time, refused the second: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,139 @@
+package decider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/fault"
+	"github.com/stewardhq/steward/internal/seal"
+	"github.com/stewardhq/steward/internal/uniq"
+)
+
+// maxAttempts bounds how often a command is decided again after another writer
+// got in first.
+const maxAttempts = 4
+
+// Faults of handling any command.
+var (
+	ErrBusy      = fault.New(fault.Conflict, "busy", "changed by someone else at the same moment, try again").After(time.Second)
+	ErrStale     = fault.New(fault.Stale, "stale", "changed since you read it: read it again and repeat the change")
+	ErrKeyReused = fault.New(fault.Invalid, "idempotency_key_reused", "this Idempotency-Key was used for another request").On("Idempotency-Key", "was used with other content")
+)
+
+// errSealed means that the stream was sealed before the command could create
+// in it.
+var errSealed = errors.New("the stream is sealed")
+
+// Engine is what handling a command needs from the outside.
+type Engine struct {
+	Log    *eventstore.Store
+	Sealer *seal.Sealer
+	Names  *uniq.Registry
+}
+
+// Outcome is what a command led to.
+type Outcome struct {
+	// Revision is that of the last event written, or folded when none was.
+	Revision eventstore.Revision
+	Position events.Position
+	// EventIDs and Events are empty when things were already so. A dry run
+	// fills Events only.
+	EventIDs []uuid.UUID
+	Events   []events.Event
+}
+
+// Handle decides cmd on the current state of stream and appends the outcome.
+// When another writer gets in first it decides again on the newer state, unless
+// the caller insists on a revision.
+//
+// A command that was applied before is not decided again: its earlier outcome
+// is returned. Names that the events take are reserved before the append.
+func Handle[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string, cmd C, r Request) (Outcome, error) {
+	var reserved *reservation
+	for range maxAttempts {
+		loaded, err := Load(ctx, e, d, r.StoreID, stream)
+		if err != nil {
+			return Outcome{}, err
+		}
+		out, err := attempt(ctx, e, d, loaded, stream, cmd, r, &reserved)
+		if err == nil {
+			return out, nil
+		}
+		if errors.Is(err, eventstore.ErrWrongRevision) || errors.Is(err, uniq.ErrClaimStale) {
+			if r.IfMatch == nil {
+				continue
+			}
+			err = ErrStale
+		}
+		return Outcome{}, errors.Join(err, reserved.abandon(ctx, e, err))
+	}
+	return Outcome{}, errors.Join(fmt.Errorf("%s: %w", stream, ErrBusy), reserved.abandon(ctx, e, nil))
+}
+
+func attempt[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], loaded Loaded[S], stream string, cmd C, r Request, reserved **reservation) (Outcome, error) {
+	if out, done, err := loaded.applied(r); done || err != nil {
+		return out, err
+	}
+	if r.IfMatch != nil && eventstore.Revision(*r.IfMatch) != loaded.Revision {
+		return Outcome{}, ErrStale
+	}
+	decided, err := d.Decide(loaded.State, cmd)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Revision: loaded.Revision, Position: loaded.Position}
+	if len(decided) == 0 {
+		return out, nil
+	}
+	if loaded.Sealed {
+		return Outcome{}, errSealed
+	}
+	for _, event := range decided {
+		out.Events = append(out.Events, event)
+	}
+	if r.DryRun {
+		return out, e.available(ctx, r, stream, out.Events)
+	}
+	drafts, err := drafts(r, stream, out.Events)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if names := taken(out.Events); len(names) > 0 {
+		claim := events.Claim{Stream: stream, ExpectedRevision: int64(loaded.Revision)}
+		if err := e.Names.Reserve(ctx, drafts[0].Metadata, claim, names); err != nil {
+			return Outcome{}, err
+		}
+		*reserved = &reservation{metadata: drafts[0].Metadata, claim: claim, names: names}
+	}
+	proposed, err := e.Sealer.Seal(ctx, stream, r.StoreID, drafts)
+	if err != nil {
+		return Outcome{}, err
+	}
+	appended, err := e.Log.Append(ctx, stream, loaded.Revision, proposed)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out.Revision, out.Position = appended.Revision, appended.Position
+	for _, p := range proposed {
+		out.EventIDs = append(out.EventIDs, p.ID)
+	}
+	return out, nil
+}
+
+func drafts(r Request, stream string, decided []events.Event) ([]seal.Draft, error) {
+	md, err := r.metadata()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]seal.Draft, len(decided))
+	for i, event := range decided {
+		all[i] = seal.Draft{ID: events.NewID(r.CommandID, r.Fingerprint, stream, i), Event: event, Metadata: md}
+	}
+	return all, nil
+}

@@ -1,0 +1,105 @@
+package decider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/eventstore"
+)
+
+// Loaded is a stream folded to its tail.
+type Loaded[S any] struct {
+	State S
+	// StoreID is the store that the stream belongs to.
+	StoreID uuid.UUID
+	// Revision is the last one folded, eventstore.NoStream when there is none.
+	Revision eventstore.Revision
+	// Position is the place of the last event folded.
+	Position events.Position
+	// Sealed reports that the stream holds nothing but an aborted claim: what
+	// was to be created in it never will be.
+	Sealed bool
+
+	envelopes []events.Envelope
+}
+
+// Exists reports whether the stream has events of its own.
+func (l Loaded[S]) Exists() bool { return l.Revision != eventstore.NoStream && !l.Sealed }
+
+// Load folds a stream. A stream of another store looks as if it did not exist.
+func Load[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], store uuid.UUID, stream string) (Loaded[S], error) {
+	loaded, err := LoadAny(ctx, e, d, stream)
+	if err == nil && loaded.StoreID != store {
+		return Loaded[S]{Revision: eventstore.NoStream}, nil
+	}
+	return loaded, err
+}
+
+// LoadAny folds a stream of any store. It is for credentials, whose stream says
+// which store the caller belongs to; everything else goes through [Load].
+func LoadAny[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string) (Loaded[S], error) {
+	records, err := e.Log.ReadStream(ctx, stream, 0)
+	if err != nil {
+		return Loaded[S]{}, err
+	}
+	loaded := Loaded[S]{Revision: eventstore.NoStream}
+	envelopes, err := decodeAll(records)
+	if err != nil || len(envelopes) == 0 {
+		return loaded, err
+	}
+	if envelopes, err = e.Sealer.Open(ctx, envelopes); err != nil {
+		return Loaded[S]{}, fmt.Errorf("open %s: %w", stream, err)
+	}
+	loaded.Sealed = true
+	loaded.StoreID = envelopes[0].Metadata.StoreID
+	for _, env := range envelopes {
+		event, ok := env.Event.(E)
+		if !ok {
+			return Loaded[S]{}, fmt.Errorf("%s@%d holds a foreign %s", stream, env.Revision, env.Event.EventType())
+		}
+		if _, aborted := env.Event.(events.UniqClaimAborted); !aborted {
+			loaded.Sealed = false
+		}
+		loaded.State = d.Evolve(loaded.State, event)
+	}
+	last := envelopes[len(envelopes)-1]
+	loaded.Revision, loaded.Position, loaded.envelopes = eventstore.Revision(last.Revision), last.Position, envelopes
+	return loaded, nil
+}
+
+func decodeAll(records []events.Record) ([]events.Envelope, error) {
+	envelopes := make([]events.Envelope, len(records))
+	for i, r := range records {
+		env, err := events.Decode(r)
+		if err != nil {
+			return nil, err
+		}
+		envelopes[i] = env
+	}
+	return envelopes, nil
+}
+
+// applied returns what an earlier attempt of the same command wrote to the
+// stream, and false when there was none. The same command id with another
+// fingerprint is a key reused for something else.
+func (l Loaded[S]) applied(r Request) (Outcome, bool, error) {
+	var out Outcome
+	for _, env := range l.envelopes {
+		if env.Metadata.CommandID != r.CommandID {
+			continue
+		}
+		if _, aborted := env.Event.(events.UniqClaimAborted); aborted {
+			continue
+		}
+		if env.Metadata.Fingerprint != r.Fingerprint {
+			return Outcome{}, false, ErrKeyReused
+		}
+		out.Revision, out.Position = eventstore.Revision(env.Revision), env.Position
+		out.EventIDs = append(out.EventIDs, env.ID)
+		out.Events = append(out.Events, env.Event)
+	}
+	return out, len(out.EventIDs) > 0, nil
+}

@@ -1,0 +1,58 @@
+package decider
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/fault"
+	"github.com/stewardhq/steward/internal/uniq"
+)
+
+// reservation is what a command set aside for its append.
+type reservation struct {
+	metadata events.Metadata
+	claim    events.Claim
+	names    []uniq.Name
+}
+
+// abandon gives the names of a refused command back. An append whose outcome is
+// not known keeps them: the reservation reaction settles that later. So does an
+// outage, in which nothing can be given back.
+func (r *reservation) abandon(ctx context.Context, e *Engine, cause error) error {
+	if r == nil || errors.Is(cause, eventstore.ErrOutcomeUnknown) || errors.Is(cause, eventstore.ErrUnavailable) {
+		return nil
+	}
+	return e.Names.Abandon(ctx, r.metadata, r.claim, r.names)
+}
+
+// taken lists the names that the events take and do not give up again.
+func taken(decided []events.Event) []uniq.Name {
+	var names []uniq.Name
+	for _, event := range decided {
+		take, _ := uniq.Names(event)
+		names = append(names, take...)
+	}
+	return names
+}
+
+// available answers for a dry run whether the names could be had now.
+func (e *Engine) available(ctx context.Context, r Request, stream string, decided []events.Event) error {
+	refused := fault.New(fault.Conflict, "name_taken", "another account has this already")
+	held := false
+	for _, name := range taken(decided) {
+		holder, ok, err := e.Names.Holder(ctx, r.StoreID, name)
+		if err != nil {
+			return err
+		}
+		if ok && holder != stream {
+			held = true
+			refused = refused.On(name.Field, "is taken")
+		}
+	}
+	if held {
+		return refused
+	}
+	return nil
+}
