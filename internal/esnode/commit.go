@@ -1,0 +1,315 @@
+package esnode
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/uuid"
+)
+
+// operation is what a request wants done to a stream.
+type operation int
+
+const (
+	appendEvents operation = iota
+	softDelete
+	tombstone
+)
+
+// write is a request to change a stream.
+type write struct {
+	stream    name
+	operation operation
+	expected  int64
+	events    []*event // of an append; the node sets position, revision and time
+}
+
+// committed is the answer to a write.
+type committed struct {
+	verdict
+	position uint64 // of the last event written or repeated; 0 when there is none to name
+}
+
+// commit decides about a write and carries it out. When it returns, everything that the answer tells about
+// is on disk, refusals included: otherwise a crash could turn the reason for a refusal into a lie.
+func (n *Node) commit(ctx context.Context, w write) (committed, error) {
+	ids := make([]uuid.UUID, len(w.events))
+	for i, e := range w.events {
+		ids[i] = e.id
+	}
+	if w.operation != appendEvents {
+		// A deletion is checked like an append of one event that nobody has written yet.
+		ids = []uuid.UUID{uuid.New()}
+	}
+	// Fetching the head first keeps the disk out of the lock.
+	if _, err := n.heads.get(w.stream.base, n.loadHead); err != nil {
+		return committed{}, err
+	}
+
+	result, batch, newest, err := n.commitLocked(w, ids)
+	if err != nil {
+		return committed{}, err
+	}
+	if batch == nil {
+		return result, n.horizon.reach(ctx, newest, n.stopped)
+	}
+	if err := n.sync(batch); err != nil {
+		return committed{}, err
+	}
+	if group := n.horizon.advance(newest); group > 0 {
+		n.metrics.group.Observe(float64(group))
+	}
+	return result, nil
+}
+
+// commitLocked does what must happen in log order. It returns the batch to wait for, if it wrote one, and
+// the newest position that the answer depends on.
+func (n *Node) commitLocked(w write, ids []uuid.UUID) (committed, *pebble.Batch, uint64, error) {
+	n.write.Lock()
+	defer n.write.Unlock()
+	if n.failure != nil {
+		return committed{}, nil, 0, n.failure
+	}
+	h, err := n.heads.get(w.stream.base, n.loadHead)
+	if err != nil {
+		return committed{}, nil, 0, err
+	}
+	v, err := n.check(w.stream, h, w.expected, ids)
+	result := committed{verdict: v}
+	if err != nil {
+		return result, nil, 0, err
+	}
+	if w.operation == softDelete && v.outcome == accepted && v.current == noRevision {
+		// There must be something to delete: events, or at least metadata.
+		exists, err := n.metastreamExists(w.stream, h)
+		if err != nil {
+			return result, nil, 0, err
+		}
+		if !exists {
+			result.outcome = conflict
+		}
+	}
+	if result.outcome == repeated {
+		result.position, err = n.visiblePosition(w.stream, h, v.last)
+		return result, nil, h.newest(), err
+	}
+	if result.outcome != accepted || (w.operation == appendEvents && len(w.events) == 0) {
+		return result, nil, h.newest(), nil
+	}
+
+	t := n.begin(w.stream, h)
+	if err := n.fill(t, w); err != nil {
+		return result, nil, 0, err
+	}
+	result.current = t.reached
+	result.position = t.answer
+	if err := n.apply(t); err != nil {
+		return result, nil, 0, err
+	}
+	return result, t.batch, n.last, nil
+}
+
+// visiblePosition is the position of a repeated append's last event, or 0 when readers cannot see it.
+func (n *Node) visiblePosition(stream name, h head, revision int64) (uint64, error) {
+	m := h.effective(stream)
+	if m.softDeleted() || revision < m.firstVisible(h.current(stream)) {
+		return 0, nil
+	}
+	return n.positionOf(stream, h, revision)
+}
+
+// transaction is one atomic change under construction.
+type transaction struct {
+	batch   *pebble.Batch
+	stream  name
+	head    head  // as it will be
+	before  head  // as it was
+	created int64 // one time for all events
+	next    uint64
+	events  []*event
+	other   *otherHead
+	reached int64  // revision of the last event that the caller asked for
+	answer  uint64 // and its position
+}
+
+// otherHead is the head of a second name that a transaction changes. It happens only when a metastream is
+// itself deleted: its metadata stands under another name.
+type otherHead struct {
+	base []byte
+	head head
+}
+
+func (n *Node) begin(stream name, h head) *transaction {
+	return &transaction{
+		batch:   n.db.NewBatch(),
+		stream:  stream,
+		head:    h,
+		before:  h,
+		created: max(ticks(n.clock()), n.lastCreated),
+		next:    n.next,
+	}
+}
+
+// fill puts everything that the write entails into the transaction.
+func (n *Node) fill(t *transaction, w write) error {
+	switch w.operation {
+	case tombstone:
+		t.add(t.stream, &t.head, &event{id: uuid.New(), kind: []byte(kindDeleted), revision: tombstoneRevision})
+	case softDelete:
+		return n.addMetadata(t, streamMetadata{}.truncatedAt(softDeleted).raw)
+	case appendEvents:
+		revision := t.before.current(t.stream)
+		for _, e := range w.events {
+			revision++
+			e.revision = revision
+			t.add(t.stream, &t.head, e)
+		}
+		last := w.events[len(w.events)-1]
+		t.reached, t.answer = last.revision, last.position
+		return n.revive(t, last)
+	}
+	t.answer = t.events[len(t.events)-1].position
+	return nil
+}
+
+// revive undoes a soft deletion when the stream is written to, by hiding what it held before.
+func (n *Node) revive(t *transaction, last *event) error {
+	if !t.before.metadata.softDeleted() {
+		return nil
+	}
+	m := t.before.metadata
+	if t.stream.metastream {
+		// New metadata revives the stream too, and its own properties are those to keep. Metadata that is
+		// not valid leaves the stream without any, which shows everything again.
+		if m = parseMetadata(last.json, last.data); m.raw == nil {
+			return nil
+		}
+	}
+	answer := t.answer
+	if err := n.addMetadata(t, m.truncatedAt(t.before.last+1).raw); err != nil {
+		return err
+	}
+	t.answer = answer
+	return nil
+}
+
+// addMetadata writes a metadata event for the stream that the transaction is about; when that is a
+// metastream and it is being revived, the event goes into the metastream itself.
+func (n *Node) addMetadata(t *transaction, raw []byte) error {
+	e := &event{id: uuid.New(), kind: []byte(kindMetadata), json: true, data: raw}
+	target := &t.head
+	stream := name{full: append([]byte(metastreamPrefix), t.stream.base...), base: t.stream.base, metastream: true}
+	if t.stream.metastream && len(t.events) == 0 {
+		own, err := n.heads.get(t.stream.full, n.loadHead)
+		if err != nil {
+			return err
+		}
+		stream = t.stream.ofMetadata()
+		t.other = &otherHead{base: stream.base, head: own}
+		target = &t.other.head
+	}
+	e.revision = target.metaLast + 1
+	t.add(stream, target, e)
+	t.answer = e.position
+	return nil
+}
+
+// add writes one event with its index entries. The stream's number is taken from the position of the event
+// that first named it, which makes it unique without a counter to keep.
+func (t *transaction) add(stream name, h *head, e *event) {
+	e.stream, e.created, e.position = stream.full, t.created, t.next
+	size := e.recordSize()
+	t.next += uint64(size)
+
+	if h.number == 0 || stream.metastream && !h.hasMetastream {
+		if h.number == 0 {
+			h.number = e.position
+		}
+		h.hasMetastream = h.hasMetastream || stream.metastream
+		t.set(nameKey(stream.base), nameValue(*h))
+	}
+	record := t.batch.SetDeferred(9, size)
+	record.Key[0] = familyEvent
+	binary.BigEndian.PutUint64(record.Key[1:], e.position)
+	e.appendRecord(record.Value[:0])
+	// Finish can only fail for a batch that is built together with an index, which this is not.
+	_ = record.Finish()
+	t.set(indexKey(stream.metastream, h.number, e.revision), binary.AppendUvarint(nil, e.position))
+	t.set(idKey(stream.metastream, h.number, e.id, e.revision), nil)
+
+	if stream.metastream {
+		h.metaLast, h.metaPosition = e.revision, e.position
+		h.metadata = parseMetadata(e.json, e.data)
+	} else {
+		h.last, h.lastPosition = e.revision, e.position
+	}
+	t.events = append(t.events, e)
+}
+
+// set adds a key. Building a batch in memory cannot fail.
+func (t *transaction) set(key, value []byte) { _ = t.batch.Set(key, value, nil) }
+
+// apply hands the transaction to Pebble, which makes it visible and queues it for the disk, and brings the
+// node's memory up to it.
+func (n *Node) apply(t *transaction) error {
+	var err error
+	if n.noSync {
+		err = n.db.Apply(t.batch, pebble.NoSync)
+	} else {
+		err = n.db.ApplyNoSyncWait(t.batch, pebble.Sync)
+	}
+	if err != nil {
+		return n.fail(fmt.Errorf("write to the store: %w", err))
+	}
+	last := t.events[len(t.events)-1]
+	n.next, n.last, n.lastCreated = t.next, last.position, t.created
+	n.heads.put(t.stream.base, t.head)
+	commit := pendingCommit{last: last.position, stream: string(t.stream.full)}
+	if written := string(last.stream); written != commit.stream {
+		commit.metastream = written
+	}
+	if t.other != nil {
+		n.heads.put(t.other.base, t.other.head)
+	}
+	n.tail.add(t.events)
+	n.horizon.enqueue(commit)
+	n.metrics.appends.Inc()
+	n.metrics.events.Add(float64(len(t.events)))
+	n.metrics.bytes.Add(float64(t.next - t.events[0].position))
+	return nil
+}
+
+// sync waits until the batch is on disk.
+func (n *Node) sync(batch *pebble.Batch) error {
+	if n.noSync {
+		return closeBatch(batch)
+	}
+	start := time.Now()
+	if err := batch.SyncWait(); err != nil {
+		n.write.Lock()
+		defer n.write.Unlock()
+		return n.fail(fmt.Errorf("sync the store: %w", err))
+	}
+	n.metrics.sync.Observe(time.Since(start).Seconds())
+	return closeBatch(batch)
+}
+
+func closeBatch(batch *pebble.Batch) error {
+	if err := batch.Close(); err != nil {
+		return fmt.Errorf("release a batch: %w", err)
+	}
+	return nil
+}
+
+// fail stops all further writes: after a write of unknown fate the node's memory and the disk may differ,
+// and only opening the store again tells which of the two is right. The caller holds the write lock.
+func (n *Node) fail(err error) error {
+	if n.failure == nil {
+		n.failure = errFailed(err)
+		n.log.Error("the event store takes no more writes until it is opened again", "error", err)
+	}
+	return n.failure
+}

@@ -1,0 +1,66 @@
+package esnode
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	// The node shares its machine with the application, so it is content with little memory: recent events
+	// are in the tail and old ones are read in order, which needs no large cache.
+	blockCacheBytes = 24 << 20
+	memTableBytes   = 16 << 20
+
+	dataBlockBytes = 32 << 10
+)
+
+// storeOptions are Pebble's settings. The second result gives back what they hold once Pebble is open.
+func storeOptions(log *slog.Logger) (*pebble.Options, func()) {
+	cache := pebble.NewCache(blockCacheBytes)
+	options := &pebble.Options{
+		FS:                          vfs.Default,
+		Cache:                       cache,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               64 << 20,
+		Logger:                      storeLog{log},
+	}
+	for i := range options.Levels {
+		options.Levels[i].BlockSize = dataBlockBytes
+		// Names of streams that do not exist yet are looked up with every first append.
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	// Old events move down the levels without being rewritten, so they must be compressed well at once.
+	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings {
+		return pebble.UniformDBCompressionSettings(block.BalancedCompression)
+	})
+	return options, cache.Unref
+}
+
+// storeLog passes on what Pebble has to say. Its notes about compactions and the like are for debugging.
+type storeLog struct{ log *slog.Logger }
+
+// Infof implements pebble.Logger.
+func (l storeLog) Infof(format string, args ...any) {
+	l.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Errorf implements pebble.Logger.
+func (l storeLog) Errorf(format string, args ...any) {
+	l.log.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf implements pebble.Logger. Pebble calls it when it cannot go on, and relies on not coming back.
+func (l storeLog) Fatalf(format string, args ...any) {
+	message := "pebble: " + fmt.Sprintf(format, args...)
+	l.log.Error(message)
+	panic(message)
+}
