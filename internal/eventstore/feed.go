@@ -85,15 +85,16 @@ func (f *feed) end(err error) {
 }
 
 // take waits for records, or for the news that there are none, and returns all
-// that wait. They are the consumer's until the next call.
-func (f *feed) take(ctx context.Context) (batch []events.Record, caughtUp bool, err error) {
+// that wait. They are the consumer's until the next call. live tells that the
+// log held no more, reached that this has become so since the last call.
+func (f *feed) take(ctx context.Context) (batch []events.Record, live, reached bool, err error) {
 	for {
 		if ctx.Err() != nil {
-			return nil, false, context.Cause(ctx)
+			return nil, false, false, context.Cause(ctx)
 		}
 		f.mu.Lock()
 		if len(f.waiting) > 0 || f.tell {
-			batch, caughtUp = f.waiting, f.live
+			batch, live, reached = f.waiting, f.live, f.tell
 			clear(f.spare) // lets go of the records of the call before last
 			f.waiting, f.spare = f.spare[:0], batch
 			f.bytes, f.tell = 0, false
@@ -102,12 +103,12 @@ func (f *feed) take(ctx context.Context) (batch []events.Record, caughtUp bool, 
 			if blocked {
 				signal(f.room)
 			}
-			return batch, caughtUp, nil
+			return batch, live, reached, nil
 		}
 		ended, err := f.ended, f.err
 		f.mu.Unlock()
 		if ended {
-			return nil, false, err
+			return nil, false, false, err
 		}
 		select {
 		case <-f.more:

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -228,6 +229,9 @@ func (p *pool) call(ctx context.Context, fn func(context.Context, *esdb.Client) 
 	}
 	if broken(ctx, r.err) {
 		c.retire()
+	}
+	if errors.Is(r.err, errSlow) {
+		p.retire() // what silenced one connection silenced the others
 	}
 	return r.result, true, r.err
 }

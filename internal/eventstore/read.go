@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// readIdle bounds how long a read waits for its next event.
-	readIdle = 10 * time.Second
-	// readAttempts bounds how often a read whose link failed is begun anew.
+	// readIdle bounds how long a read waits for its next event before it is
+	// begun anew on another connection.
+	readIdle = 4 * time.Second
+	// readAttempts bounds how often a read is begun.
 	readAttempts = 3
 	// everything asks for all there is; a server may hold counts in a signed
 	// number.
@@ -131,7 +132,7 @@ func (s *Store) read(ctx context.Context, kind string, skip events.Position, ope
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, unavailable(context.Cause(ctx))
-		case !begun || attempt == readAttempts || errors.Is(err, errSlow) || !wait.sleep(ctx):
+		case !begun || attempt == readAttempts || !wait.sleep(ctx):
 			return nil, unavailable(err)
 		}
 	}

@@ -33,8 +33,7 @@ const handlerBatch = 512
 // what the handler failed with, the error of ctx when that ends, [ErrClosed],
 // [ErrAhead], or the store's refusal to begin.
 func (s *Store) Subscribe(ctx context.Context, after events.Position, h Handler) error {
-	caughtUp := false
-	return s.SubscribeBatches(ctx, after, handlerBatch, func(ctx context.Context, batch []events.Record, live bool) error {
+	return s.subscribe(ctx, after, handlerBatch, func(ctx context.Context, batch []events.Record, _, reached bool) error {
 		for _, r := range batch {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -43,8 +42,7 @@ func (s *Store) Subscribe(ctx context.Context, after events.Position, h Handler)
 				return err
 			}
 		}
-		reached := live && !caughtUp
-		if caughtUp = live; reached && h.CaughtUp != nil {
+		if reached && h.CaughtUp != nil {
 			return h.CaughtUp(ctx)
 		}
 		return nil
@@ -54,6 +52,15 @@ func (s *Store) Subscribe(ctx context.Context, after events.Position, h Handler)
 // SubscribeBatches is [Store.Subscribe] for a consumer that takes as many
 // records at once as are waiting, from 1 to limit.
 func (s *Store) SubscribeBatches(ctx context.Context, after events.Position, limit int, fn BatchFunc) error {
+	return s.subscribe(ctx, after, limit, func(ctx context.Context, batch []events.Record, live, _ bool) error {
+		return fn(ctx, batch, live)
+	})
+}
+
+// consumer is a [BatchFunc] that also hears when live has become true.
+type consumer func(ctx context.Context, batch []events.Record, live, reached bool) error
+
+func (s *Store) subscribe(ctx context.Context, after events.Position, limit int, fn consumer) error {
 	if limit < 1 {
 		return fmt.Errorf("subscribe: limit %d", limit)
 	}
@@ -79,11 +86,11 @@ func (s *Store) SubscribeBatches(ctx context.Context, after events.Position, lim
 		<-finished
 	}()
 	for {
-		batch, caughtUp, err := f.take(ctx)
+		batch, live, reached, err := f.take(ctx)
 		if err != nil {
 			return subscribeError(err)
 		}
-		if err := fn(ctx, batch, caughtUp); err != nil {
+		if err := fn(ctx, batch, live, reached); err != nil {
 			return err
 		}
 	}
