@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -67,7 +68,7 @@ func errInvalid(format string, args ...any) error {
 func errDeleted(stream []byte) error {
 	return &trailed{
 		status:   status.Newf(codes.FailedPrecondition, "Event stream '%s' is deleted.", stream),
-		trailers: metadata.Pairs(trailerException, "stream-deleted", trailerStream, string(stream)),
+		trailers: metadata.Pairs(trailerException, "stream-deleted", trailerStream, printable(stream)),
 	}
 }
 
@@ -77,7 +78,7 @@ func errDeleteConflict(stream []byte, expected, actual int64) error {
 			"Delete failed due to WrongExpectedVersion. Stream: %s, Expected version: %d, Actual version: %d", stream, expected, actual),
 		trailers: metadata.Pairs(
 			trailerException, "wrong-expected-version",
-			trailerStream, string(stream),
+			trailerStream, printable(stream),
 			"expected-version", strconv.FormatInt(expected, 10),
 			"actual-version", strconv.FormatInt(actual, 10)),
 	}
@@ -99,4 +100,15 @@ func errMissingMetadata(property string) error {
 			trailerException, "missing-required-metadata-property",
 			"required-metadata-properties", "type,content-type"),
 	}
+}
+
+// printable makes a stream's name fit for a trailer, which may hold nothing but visible ASCII. Names that
+// are that already stay as they are.
+func printable(stream []byte) string {
+	for _, b := range stream {
+		if b < 0x20 || b > 0x7e {
+			return url.PathEscape(string(stream))
+		}
+	}
+	return string(stream)
 }

@@ -46,7 +46,8 @@ func Run(t *testing.T, target Target) {
 	s := target.connect(t)
 	var cases []testCase
 	for _, group := range [][]testCase{
-		appendCases(),
+		transportCases(), appendCases(), resultCases(), limitCases(), wireCases(), deleteCases(), tombstoneCases(),
+		streamReadCases(), allReadCases(), metadataCases(), filterCases(), streamSubscriptionCases(), allSubscriptionCases(), linkCases(),
 	} {
 		cases = append(cases, group...)
 	}
