@@ -55,13 +55,19 @@ type Outcome struct {
 // A command that was applied before is not decided again: its earlier outcome
 // is returned. Names that the events take are reserved before the append.
 func Handle[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string, cmd C, r Request) (Outcome, error) {
+	return HandleFrom(ctx, e, d, stream, func(context.Context, S) (C, error) { return cmd, nil }, r)
+}
+
+// HandleFrom is [Handle] for a command that needs facts of another stream,
+// which the state names. It is made anew whenever the state is read anew.
+func HandleFrom[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string, command func(context.Context, S) (C, error), r Request) (Outcome, error) {
 	var reserved *reservation
 	for range maxAttempts {
 		loaded, err := Load(ctx, e, d, r.StoreID, stream)
 		if err != nil {
 			return Outcome{}, err
 		}
-		out, err := attempt(ctx, e, d, loaded, stream, cmd, r, &reserved)
+		out, err := attempt(ctx, e, d, loaded, stream, command, r, &reserved)
 		if err == nil {
 			return out, nil
 		}
@@ -76,12 +82,16 @@ func Handle[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[
 	return Outcome{}, errors.Join(fmt.Errorf("%s: %w", stream, ErrBusy), reserved.abandon(ctx, e, nil))
 }
 
-func attempt[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], loaded Loaded[S], stream string, cmd C, r Request, reserved **reservation) (Outcome, error) {
+func attempt[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], loaded Loaded[S], stream string, command func(context.Context, S) (C, error), r Request, reserved **reservation) (Outcome, error) {
 	if out, done, err := loaded.applied(r); done || err != nil {
 		return out, err
 	}
 	if r.IfMatch != nil && eventstore.Revision(*r.IfMatch) != loaded.Revision {
 		return Outcome{}, ErrStale
+	}
+	cmd, err := command(ctx, loaded.State)
+	if err != nil {
+		return Outcome{}, err
 	}
 	decided, err := d.Decide(loaded.State, cmd)
 	if err != nil {

@@ -29,6 +29,10 @@ type Loaded[S any] struct {
 // Exists reports whether the stream has events of its own.
 func (l Loaded[S]) Exists() bool { return l.Revision != eventstore.NoStream && !l.Sealed }
 
+// History returns the events that were folded, oldest first, their personal
+// values open. The slice is not to be changed.
+func (l Loaded[S]) History() []events.Envelope { return l.envelopes }
+
 // Load folds a stream. A stream of another store looks as if it did not exist.
 func Load[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], store uuid.UUID, stream string) (Loaded[S], error) {
 	loaded, err := LoadAny(ctx, e, d, stream)
