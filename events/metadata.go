@@ -26,12 +26,29 @@ const (
 type Actor struct {
 	Kind ActorKind `json:"kind"`
 	// ID is the customer, the staff member, the customer acted for, or the
-	// name of the component. It is empty for a visitor who gave an unknown name.
+	// name of the component. It is empty, null when stored, for a visitor who
+	// gave an unknown name.
 	ID              string    `json:"id"`
 	StaffID         uuid.UUID `json:"staff_id,omitzero"`
 	ImpersonationID uuid.UUID `json:"impersonation_id,omitzero"`
 	SessionID       uuid.UUID `json:"session_id,omitzero"`
 	APIKeyID        uuid.UUID `json:"api_key_id,omitzero"`
+}
+
+// MarshalJSON writes an empty id as null.
+func (a Actor) MarshalJSON() ([]byte, error) {
+	stored := struct {
+		Kind            ActorKind `json:"kind"`
+		ID              *string   `json:"id"`
+		StaffID         uuid.UUID `json:"staff_id,omitzero"`
+		ImpersonationID uuid.UUID `json:"impersonation_id,omitzero"`
+		SessionID       uuid.UUID `json:"session_id,omitzero"`
+		APIKeyID        uuid.UUID `json:"api_key_id,omitzero"`
+	}{a.Kind, nil, a.StaffID, a.ImpersonationID, a.SessionID, a.APIKeyID}
+	if a.ID != "" {
+		stored.ID = &a.ID
+	}
+	return json.Marshal(stored)
 }
 
 // System is the actor of a component of Steward itself.
