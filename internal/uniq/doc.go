@@ -20,15 +20,17 @@
 //	          Reserved to R, expecting the revision of R that was read first
 //
 // The same look decides over a confirmed name whose user has given it up, over a
-// release, and over a confirmation: R is always read before S, and what S showed
-// is written to R only where R has not moved since. A claim of the same stream
-// is always written, also over a confirmation of that stream, so that a release
-// under way cannot free a name that is being taken back.
+// release and over a confirmation, and every append to R expects the revision of
+// R that was read. A claim of the same stream is always written, also over a
+// confirmation of that stream, so that a release under way cannot free a name
+// that is being taken back; but never an older claim over a newer one.
 //
-// Why a look may be believed although S goes on: to use the name again, S needs
-// a new claim, which moves R. It even tolerates a reader that is behind, as long
-// as it shows S past the claim; one that does not is [ErrBehind].
+// Why a look may be believed although S goes on: what S showed past the claim
+// stays true until S makes another claim, and that moves R. This holds even for
+// a reader that is behind, as long as it shows S past the claim; where it must
+// and does not, that is [ErrBehind].
 //
 // Deadlines decide only how long others wait. model_test.go searches all
-// interleavings of these steps, each named as in the code (see [Points]).
+// interleavings of these steps, each named as in the code (see [Points]), and
+// shows that without any one of these rules a name gets a second user.
 package uniq
