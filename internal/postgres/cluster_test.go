@@ -24,7 +24,11 @@ import (
 const ownerEnv = "STEWARD_TEST_CLUSTER_OWNER"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(ownerEnv); dir != "" {
+	switch dir := os.Getenv(ownerEnv); dir {
+	case "":
+	case temporary:
+		ownTemporary()
+	default:
 		own(dir)
 	}
 	goleak.VerifyTestMain(m)
@@ -202,6 +206,16 @@ func TestClusterStartsDespiteAPIDThatNowBelongsToAnother(t *testing.T) {
 // ownElsewhere starts a process that owns a cluster and returns how to kill it.
 func ownElsewhere(t *testing.T, dir string) (kill func()) {
 	t.Helper()
+	said, kill := runElsewhere(t, dir)
+	if said != "ready" {
+		t.Fatalf("the other owner says %q", said)
+	}
+	return kill
+}
+
+// runElsewhere starts this test binary as an owner and returns the first line that it says and how to kill it.
+func runElsewhere(t *testing.T, dir string) (said string, kill func()) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), ownerEnv+"="+dir)
 	out, err := cmd.StdoutPipe()
@@ -216,10 +230,11 @@ func ownElsewhere(t *testing.T, dir string) (kill func()) {
 		_ = cmd.Wait()
 	}
 	t.Cleanup(kill)
-	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("the other owner says %q", line)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the other owner says nothing: %v", err)
 	}
-	return kill
+	return strings.TrimSpace(line), kill
 }
 
 func postmasterPID(t *testing.T, dir string) int {
