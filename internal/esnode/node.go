@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -72,6 +72,11 @@ const (
 // Open opens the store in dir and creates it when there is none. Only one process can have a store open; in
 // a second one Open fails and says so. The caller must Close the node.
 func Open(dir string, options Options) (*Node, error) {
+	return openOn(vfs.Default, dir, options)
+}
+
+// openOn is Open on a file system of the caller's choice.
+func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 	n := &Node{
 		dir:        dir,
 		log:        options.Logger,
@@ -90,7 +95,7 @@ func Open(dir string, options Options) (*Node, error) {
 	if n.clock == nil {
 		n.clock = time.Now
 	}
-	if err := n.openStore(); err != nil {
+	if err := n.openStore(files); err != nil {
 		return nil, err
 	}
 	if options.Registerer != nil {
@@ -106,11 +111,11 @@ func Open(dir string, options Options) (*Node, error) {
 
 // openStore opens Pebble and finds where the log ends. Nothing is scanned: everything that the node needs to
 // know stands at the end of the log, or is looked up when a stream is first used.
-func (n *Node) openStore() (err error) {
-	if err := os.MkdirAll(n.dir, 0o700); err != nil {
+func (n *Node) openStore(files vfs.FS) (err error) {
+	if err := files.MkdirAll(n.dir, 0o700); err != nil {
 		return fmt.Errorf("create the event store directory: %w", err)
 	}
-	options, release := storeOptions(n.log)
+	options, release := storeOptions(files, n.log)
 	defer release()
 	n.lock, err = pebble.LockDirectory(n.dir, options.FS)
 	if err != nil {

@@ -20,10 +20,10 @@ const (
 )
 
 // storeOptions are Pebble's settings. The second result gives back what they hold once Pebble is open.
-func storeOptions(log *slog.Logger) (*pebble.Options, func()) {
+func storeOptions(files vfs.FS, log *slog.Logger) (*pebble.Options, func()) {
 	cache := pebble.NewCache(blockCacheBytes)
 	options := &pebble.Options{
-		FS:                          vfs.Default,
+		FS:                          files,
 		Cache:                       cache,
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                memTableBytes,
