@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"google.golang.org/grpc/codes"
@@ -13,14 +14,21 @@ import (
 
 // client is one client of the official library, which is one connection, and
 // the count of calls that use it. It is closed when it was retired and the last
-// call has left, never beside one.
+// call has left, not beside one.
 type client struct {
 	esdb *esdb.Client
 
 	mu      sync.Mutex
 	calls   int
 	retired bool
+	overdue *time.Timer // since it was retired
 }
+
+// retirement is how long calls may stay in a retired client. Only those stay
+// longer that wait for the client's loop after it died, as it may when a node
+// names a leader that cannot be reached; closing the client makes them panic,
+// which [guard] expects.
+const retirement = 20 * time.Second
 
 // enter admits a call; it refuses once the client was retired.
 func (c *client) enter() bool {
@@ -47,15 +55,19 @@ func (c *client) retire() {
 	defer c.mu.Unlock()
 	if !c.retired {
 		c.retired = true
+		c.overdue = time.AfterFunc(retirement, c.close)
 		c.closeWhenIdle()
 	}
 }
 
 func (c *client) closeWhenIdle() {
 	if c.retired && c.calls == 0 {
-		_ = c.esdb.Close() // always nil
+		c.overdue.Stop()
+		c.close()
 	}
 }
+
+func (c *client) close() { _ = c.esdb.Close() } // always nil, and harmless twice
 
 // connect makes a client and has it connect, alone, so that nobody waits behind
 // a discovery that fails. It takes at most [connectSeconds] for each address,
@@ -132,6 +144,8 @@ func broken(ctx context.Context, err error) bool {
 		return false
 	case ctx.Err() != nil:
 		return errors.Is(context.Cause(ctx), errSlow)
+	case isCode(err, esdb.ErrorCodeNotLeader):
+		return false // the client is on its way to the leader
 	default:
 		return errors.Is(err, errPanic) || judge(err) != refused
 	}

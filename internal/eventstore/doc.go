@@ -29,7 +29,9 @@
 //	15, 18 stream metadata                         never written
 //	16 backwards without From reads event 0        From is always given
 //	17 errors of opening a read are not mapped     errors are classified by errors.As and by their gRPC code
-//	19 credentials are dropped without TLS         Open refuses the combination
+//	19 credentials are dropped without TLS         Open refuses the combination. That the client never asks for
+//	                                               the leader is welcome: followers forward, and the redirection,
+//	                                               which may leak, happens only with a server that insists
 //	20 a bad defaultDeadline is swallowed; logs    Open refuses it; the logger is the hook of trap 2 and prints
 //	   go to standard output                       nothing
 //	21 a subscription ends with its opening ctx    it has a ctx of its own that lasts as long as it does

@@ -2,12 +2,9 @@ package eventstore
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
 // failFast is how long a failed connection answers for those who ask next.
@@ -19,8 +16,9 @@ type pool struct {
 	target  target
 	metrics *metrics
 
-	slots []slot
-	turn  atomic.Uint64
+	slots     []slot
+	turn      atomic.Uint64
+	connected atomic.Int64 // when a connection was made last: older failures are history
 	// closing ends what runs on the pool's clients when the pool is closed.
 	closing context.Context
 	end     context.CancelCauseFunc
@@ -79,6 +77,9 @@ func (p *pool) acquire(ctx context.Context) (*client, error) {
 func (p *pool) ask(s *slot) (*client, *attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.closing.Err() != nil {
+		return nil, nil
+	}
 	if s.client != nil && s.client.enter() {
 		return s.client, nil
 	}
@@ -86,7 +87,7 @@ func (p *pool) ask(s *slot) (*client, *attempt) {
 	if a := s.attempt; a != nil {
 		select {
 		case <-a.done:
-			if a.err != nil && time.Since(a.at) < failFast {
+			if a.err != nil && time.Since(a.at) < failFast && a.at.UnixNano() > p.connected.Load() {
 				return nil, a
 			}
 		default:
@@ -131,8 +132,10 @@ func (p *pool) connect() (*client, error) {
 	c, err := connect(p.target)
 	if err != nil {
 		p.retire()
+		return nil, err
 	}
-	return c, err
+	p.connected.Store(time.Now().UnixNano())
+	return c, nil
 }
 
 // dial makes a client that belongs to the caller, with one call admitted. When
@@ -184,66 +187,6 @@ func (p *pool) close() {
 	p.retire()
 	p.running.wait()
 	p.retire()
-}
-
-// reply is what a call brings back.
-type reply struct {
-	result any
-	err    error
-}
-
-// call runs fn beside the caller, which leaves as soon as ctx ends: the client
-// has waits that do not look at ctx. What fn brings comes back only if it was
-// in time; begun tells whether fn was started. A client that failed, or let
-// time run out (see [errSlow]), is retired.
-func (p *pool) call(ctx context.Context, fn func(context.Context, *esdb.Client) (any, error)) (result any, begun bool, err error) {
-	if ctx.Err() != nil {
-		return nil, false, context.Cause(ctx)
-	}
-	c, err := p.acquire(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	if !p.running.add() {
-		c.leave()
-		return nil, false, ErrClosed
-	}
-	ctx, cancel := p.bind(ctx)
-	defer cancel()
-	done := make(chan reply, 1)
-	go func() {
-		defer p.running.done()
-		defer c.leave()
-		var r reply
-		r.err = guard(func() (err error) {
-			r.result, err = fn(ctx, c.esdb)
-			return err
-		})
-		done <- r
-	}()
-	var r reply
-	select {
-	case r = <-done:
-	case <-ctx.Done():
-		r.err = context.Cause(ctx)
-	}
-	if broken(ctx, r.err) {
-		c.retire()
-	}
-	if errors.Is(r.err, errSlow) {
-		p.retire() // what silenced one connection silenced the others
-	}
-	return r.result, true, r.err
-}
-
-// bind returns a ctx that also ends with the pool.
-func (p *pool) bind(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(p.closing, func() { cancel(ErrClosed) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
 }
 
 // tally is a wait group that refuses to grow once somebody waits for it.

@@ -146,9 +146,11 @@ func TestSubscribeBatches(t *testing.T) {
 		live := make(chan struct{})
 		done := errors.New("done")
 		next := proposed(30)
+		appended := make(chan error, 1)
 		go func() {
 			<-live
-			mustAppend(t, s, "batches-1", 94, next)
+			_, err := s.Append(t.Context(), "batches-1", 94, next)
+			appended <- err
 		}()
 		told := false
 		err := s.SubscribeBatches(t.Context(), events.Position{}, 10, func(_ context.Context, batch []events.Record, caughtUp bool) error {
@@ -174,6 +176,9 @@ func TestSubscribeBatches(t *testing.T) {
 			return nil
 		})
 		if !errors.Is(err, done) {
+			t.Fatal(err)
+		}
+		if err := <-appended; err != nil {
 			t.Fatal(err)
 		}
 		mustBe(t, got, append(append([]events.Proposed(nil), past...), next...))

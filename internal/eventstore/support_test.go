@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,20 +27,28 @@ type node struct {
 	socket  string
 	cancel  context.CancelFunc
 	stopped chan error
+	proxies atomic.Int32
 }
 
 // startNode starts a node in a directory of its own with a short path.
 func startNode(tb testing.TB) *node {
+	tb.Helper()
+	dir := shortDir(tb)
+	n := &node{tb: tb, dir: filepath.Join(dir, "data"), socket: filepath.Join(dir, "s")}
+	n.start()
+	tb.Cleanup(n.stop)
+	return n
+}
+
+// shortDir makes a directory for a socket, whose path has little room.
+func shortDir(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "es")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
-	n := &node{tb: tb, dir: filepath.Join(dir, "data"), socket: filepath.Join(dir, "s")}
-	n.start()
-	tb.Cleanup(n.stop)
-	return n
+	return dir
 }
 
 func (n *node) start() {
@@ -74,12 +83,20 @@ func (n *node) stop() {
 // proxy puts a fault proxy before the node.
 func (n *node) proxy() *faultproxy.Proxy {
 	n.tb.Helper()
-	p, err := faultproxy.Listen(n.socket+"p", n.socket)
+	p, err := n.newProxy(n.tb)
 	if err != nil {
 		n.tb.Fatal(err)
 	}
-	n.tb.Cleanup(func() { _ = p.Close() })
 	return p
+}
+
+// newProxy is proxy for a subtest, which shares the node with others.
+func (n *node) newProxy(tb testing.TB) (*faultproxy.Proxy, error) {
+	p, err := faultproxy.Listen(fmt.Sprintf("%s%d", n.socket, n.proxies.Add(1)), n.socket)
+	if err == nil {
+		tb.Cleanup(func() { _ = p.Close() })
+	}
+	return p, err
 }
 
 // open opens a store at a socket.
