@@ -19,43 +19,53 @@ func (s *state) shared() shared { return shared{s.keys, s.streams, s.committed, 
 // visited holds every state found, in the order of its distance from the start,
 // and by a hash table of indexes into that list.
 type visited struct {
-	states []state
-	parent []int32
+	chunks [][]node
+	count  int
 	slots  []int32 // index + 1
 	seed   maphash.Seed
 }
+
+// node is a state and where it was first reached from.
+type node struct {
+	state  state
+	parent int32
+}
+
+// chunk is how many nodes are held together: the list grows without being moved.
+const chunk = 1 << 14
 
 func newVisited() *visited {
 	return &visited{slots: make([]int32, 1<<16), seed: maphash.MakeSeed()}
 }
 
-// add notes a state and reports whether it is new.
-func (v *visited) add(s *state, parent int) bool {
-	if 2*len(v.states) >= len(v.slots) {
-		v.grow()
+func (v *visited) at(i int) *node { return &v.chunks[i/chunk][i%chunk] }
+
+// add notes a state unless it is known.
+func (v *visited) add(s *state, parent int) {
+	if 2*v.count >= len(v.slots) {
+		v.slots = make([]int32, 2*len(v.slots))
+		for i := range v.count {
+			v.slots[v.slot(&v.at(i).state)] = int32(i + 1)
+		}
 	}
-	at := v.slot(s)
-	if v.slots[at] != 0 {
-		return false
+	slot := v.slot(s)
+	if v.slots[slot] != 0 {
+		return
 	}
-	v.states, v.parent = append(v.states, *s), append(v.parent, int32(parent))
-	v.slots[at] = int32(len(v.states))
-	return true
+	if v.count%chunk == 0 {
+		v.chunks = append(v.chunks, make([]node, chunk))
+	}
+	*v.at(v.count) = node{*s, int32(parent)}
+	v.count++
+	v.slots[slot] = int32(v.count)
 }
 
 func (v *visited) slot(s *state) uint64 {
 	mask := uint64(len(v.slots) - 1)
-	for at := maphash.Comparable(v.seed, *s) & mask; ; at = (at + 1) & mask {
-		if i := v.slots[at]; i == 0 || v.states[i-1] == *s {
-			return at
+	for slot := maphash.Comparable(v.seed, *s) & mask; ; slot = (slot + 1) & mask {
+		if i := v.slots[slot]; i == 0 || v.at(int(i-1)).state == *s {
+			return slot
 		}
-	}
-}
-
-func (v *visited) grow() {
-	v.slots = make([]int32, 2*len(v.slots))
-	for i := range v.states {
-		v.slots[v.slot(&v.states[i])] = int32(i + 1)
 	}
 }
 
@@ -70,7 +80,7 @@ type result struct {
 }
 
 // maxStates ends a search that would outgrow the memory of a small machine.
-const maxStates = 12_000_000
+const maxStates = 6_000_000
 
 // search visits every state that a scenario can reach, breadth first, up to
 // the first one that breaks an invariant.
@@ -85,20 +95,20 @@ func search(sc scenario) result {
 		found.add(n, at)
 	}
 	found.add(m.start(), -1)
-	for ; at < len(found.states); at++ {
-		s := found.states[at]
+	for ; at < found.count; at++ {
+		s := found.at(at).state
 		res.logs[s.shared()] = struct{}{}
 		if res.violation = broken(&s, sc); res.violation != "" {
 			res.trace = trace(sc, found, at)
 			break
 		}
-		if len(found.states) > maxStates {
+		if found.count > maxStates {
 			res.violation = "too many states"
 			break
 		}
 		m.next(&s)
 	}
-	res.states = len(found.states)
+	res.states = found.count
 	return res
 }
 
@@ -134,7 +144,7 @@ func broken(s *state, sc scenario) string {
 // trace tells the steps from the start to a state.
 func trace(sc scenario, found *visited, at int) []string {
 	var path []int
-	for ; at >= 0; at = int(found.parent[at]) {
+	for ; at >= 0; at = int(found.at(at).parent) {
 		path = append([]int{at}, path...)
 	}
 	var steps []string
@@ -142,12 +152,12 @@ func trace(sc scenario, found *visited, at int) []string {
 		m := &moves{scenario: sc}
 		done := false
 		m.emit = func(n *state, l label) {
-			if !done && *n == found.states[path[i]] {
+			if !done && *n == found.at(path[i]).state {
 				steps = append(steps, l.in(sc, n))
 				done = true
 			}
 		}
-		m.next(&found.states[path[i-1]])
+		m.next(&found.at(path[i-1]).state)
 	}
 	return steps
 }

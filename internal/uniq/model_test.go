@@ -94,7 +94,7 @@ func TestUniqModelLong(t *testing.T) {
 		},
 		{
 			name: "a name given up and taken back, a registration of two", keys: 2, uses: holder,
-			commands: []command{changes(0, 1, 0), changes(0, 0, 1), creates(1, 3)}, workers: []int8{0, 1, 1, 2}, settlers: []int8{0},
+			commands: []command{changes(0, 1, 0), changes(0, 0, 1), creates(1, 3)}, workers: []int8{0, 1, 2}, settlers: []int8{0},
 			tries: 1, refusals: true, behind: true,
 		},
 		{
