@@ -6,7 +6,6 @@ import (
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/eventstore"
-	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/uniq"
 )
 
@@ -39,7 +38,7 @@ func taken(decided []events.Event) []uniq.Name {
 
 // available answers for a dry run whether the names could be had now.
 func (e *Engine) available(ctx context.Context, r Request, stream string, decided []events.Event) error {
-	refused := fault.New(fault.Conflict, "name_taken", "another account has this already")
+	refused := uniq.ErrNameTaken
 	held := false
 	for _, name := range taken(decided) {
 		holder, ok, err := e.Names.Holder(ctx, r.StoreID, name)
