@@ -1,0 +1,79 @@
+package projections
+
+import (
+	"github.com/stewardhq/steward/events"
+)
+
+func describeCustomer(e events.CustomerEvent) Description {
+	d := Description{Category: CategoryAccount}
+	switch e := e.(type) {
+	case events.CustomerCreated:
+		d.Event = "Account created"
+		d.Changes = changed(append([]Change{
+			{Field: "status", After: word(e.Status)},
+			{Field: "origin", After: word(e.Origin)},
+			personal("email", events.Personal{}, e.Email),
+			personal("username", events.Personal{}, e.Username),
+			personal("external_id", events.Personal{}, e.ExternalID),
+		}, profileChanges(events.Profile{}, e.Profile)...)...)
+	case events.CustomerProfileEdited:
+		d.Event, d.Setting = "Profile changed", SettingProfile
+		d.Changes = changed(profileChanges(e.Before, e.After)...)
+	case events.CustomerEmailChanged:
+		d.Event, d.Setting = "Email address changed", SettingEmail
+		d.Changes = changed(personal("email", e.Before, e.After))
+	case events.CustomerUsernameChanged:
+		d.Event, d.Setting = "Username changed", SettingUsername
+		d.Changes = changed(personal("username", e.Before, e.After))
+	case events.CustomerExternalIDChanged:
+		d.Event, d.Setting = "External id changed", SettingExternalID
+		d.Changes = changed(personal("external_id", e.Before, e.After))
+	case events.CustomerSuspended:
+		d.Event = "Account suspended"
+		return d.status(e.Before, e.After, reasons(e.ReasonCode, e.Reason, e.HoldServices)...)
+	case events.CustomerReactivated:
+		d.Event = "Account reactivated"
+		return d.status(e.Before, e.After, Change{Field: "release_services", After: e.ReleaseServices})
+	case events.CustomerBanned:
+		d.Event = "Account banned"
+		return d.status(e.Before, e.After, reasons(e.ReasonCode, e.Reason, e.HoldServices)...)
+	case events.CustomerDeleted:
+		d.Event = "Account deleted"
+		return d.status(e.Before, e.After)
+	case events.CustomerRestored:
+		d.Event = "Account restored"
+		return d.status(e.Before, e.After)
+	case events.UniqClaimAborted:
+		return describeAbortedClaim()
+	}
+	return d
+}
+
+// status adds a change of the status and what came with it.
+func (d Description) status(before, after events.CustomerStatus, more ...Change) Description {
+	d.Setting = SettingStatus
+	d.Changes = changed(append([]Change{{Field: "status", Before: word(before), After: word(after)}}, more...)...)
+	return d
+}
+
+func reasons(code events.ReasonCode, text events.Personal, hold bool) []Change {
+	return []Change{
+		{Field: "reason_code", After: word(code)},
+		personal("reason", events.Personal{}, text),
+		{Field: "hold_services", After: hold},
+	}
+}
+
+func profileChanges(before, after events.Profile) []Change {
+	return []Change{
+		personal("first_name", before.FirstName, after.FirstName),
+		personal("last_name", before.LastName, after.LastName),
+		personal("company", before.Company, after.Company),
+		personal("phone", before.Phone, after.Phone),
+		personal("street", before.Street, after.Street),
+		personal("postal_code", before.PostalCode, after.PostalCode),
+		personal("city", before.City, after.City),
+		personal("region", before.Region, after.Region),
+		personal("country", before.Country, after.Country),
+	}
+}
