@@ -5,6 +5,7 @@ package dnsname
 import (
 	"errors"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -55,6 +56,11 @@ func ascii(name string) (string, error) {
 	}
 	if len(name) > 4*maxName {
 		return "", errors.New("is longer than 253 characters")
+	}
+	// The mapping below would drop these silently, and two names that look
+	// different in bytes would be one.
+	if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
+		return "", errors.New("contains an invisible character")
 	}
 	mapped, err := idna.Lookup.ToASCII(strings.TrimSuffix(name, "."))
 	if err != nil {

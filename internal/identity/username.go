@@ -13,7 +13,7 @@ var usernamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]$`)
 // or digit. Upper case is accepted and kept as it was spelled. So small an
 // alphabet leaves no two names that look alike.
 func Username(name string) (string, error) {
-	name = strings.TrimSpace(name)
+	name = strings.Trim(name, " ")
 	if name == "" {
 		return "", errors.New("is empty")
 	}

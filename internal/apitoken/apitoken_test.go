@@ -1,0 +1,54 @@
+package apitoken_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stewardhq/steward/internal/apitoken"
+)
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	token := apitoken.New()
+	parsed, err := apitoken.Parse(token.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if parsed.ID() != token.ID() || !parsed.Matches(token.Hash()) || !strings.HasPrefix(token.Reveal(), parsed.Prefix()+"_") {
+		t.Fatalf("%v was read as %v", token, parsed)
+	}
+	other := apitoken.New()
+	if other.ID() == token.ID() || other.Matches(token.Hash()) {
+		t.Fatal("two tokens are alike")
+	}
+}
+
+// A mistyped character anywhere is noticed without asking anybody.
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	text := apitoken.New().Reveal()
+	bad := []string{"", "stw_live_", text + "0", text[1:], strings.ToUpper(text), "Bearer " + text}
+	for i := range len(text) {
+		b := []byte(text)
+		b[i] ^= 1
+		bad = append(bad, string(b))
+	}
+	for _, b := range bad {
+		if _, err := apitoken.Parse(b); !errors.Is(err, apitoken.ErrMalformed) {
+			t.Errorf("%q was read", b)
+		}
+	}
+}
+
+func TestNeverPrints(t *testing.T) {
+	t.Parallel()
+	token := apitoken.New()
+	secret := strings.Split(token.Reveal(), "_")[3]
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if strings.Contains(fmt.Sprintf(verb, token), secret) {
+			t.Errorf("%s prints the secret", verb)
+		}
+	}
+}
