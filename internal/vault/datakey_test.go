@@ -98,6 +98,9 @@ func TestActive(t *testing.T) {
 		if active, err = fresh.Active(t.Context(), []events.Subject{subject}); err != nil || active[subject].ID() != id {
 			t.Errorf("after reading the old version: %v, %v", active, err)
 		}
+		exec(t, pool, `UPDATE vault.keys SET state = 'erased', wrapped = NULL, erased_at = now() WHERE key_id = $1`, first.ID())
+		_, err = mustOpen(t, pool, kek).Active(t.Context(), []events.Subject{subject})
+		wantFault(t, err, vault.ErrSubjectErased)
 		destroyed, err := fresh.Erase(t.Context(), subject)
 		if err != nil || len(destroyed) != 2 {
 			t.Errorf("erased %v, %v, want both versions", destroyed, err)

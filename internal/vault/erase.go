@@ -27,12 +27,11 @@ func (v *Vault) Erase(ctx context.Context, subject events.Subject) ([]events.Key
 	var destroyed []events.KeyCommitment
 	err = v.durably(ctx, "erase a key", func(tx pgx.Tx) error {
 		// First the row that a concurrent Provision would insert: whoever comes
-		// second waits here for the other and sees what it did.
+		// second waits here for the other, and the next statement sees what it did.
 		_, err := tx.Exec(ctx, `
 			INSERT INTO vault.keys (key_id, subject, purpose, version, state, erased_at)
 			VALUES ($1, $2, $3, 1, 'erased', now())
-			ON CONFLICT (subject, purpose, version) DO UPDATE
-			SET state = 'erased', wrapped = NULL, erased_at = coalesce(vault.keys.erased_at, now())`,
+			ON CONFLICT (subject, purpose, version) DO NOTHING`,
 			fence, subject.String(), purposeData)
 		if err != nil {
 			return err

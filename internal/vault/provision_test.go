@@ -33,17 +33,17 @@ func TestProvision(t *testing.T) {
 
 	t.Run("gives all callers at once the same key", func(t *testing.T) {
 		t.Parallel()
-		subjects := make([]events.Subject, 20)
+		subjects := make([]events.Subject, 400)
 		for i := range subjects {
 			subjects[i] = newSubject(events.SubjectCustomer)
 		}
-		const callers = 16
+		const callers = 8
 		got := make(chan map[events.Subject]*vault.Key, callers)
 		errs := make(chan error, callers)
 		for i := range callers {
 			own := mustOpen(t, pool, kek)
 			// Each caller in another order: a fixed order of locks must come from the vault.
-			order := append(append([]events.Subject(nil), subjects[i:]...), subjects[:i]...)
+			order := append(append([]events.Subject(nil), subjects[50*i:]...), subjects[:50*i]...)
 			go func() {
 				keys, err := own.Provision(t.Context(), order)
 				got <- keys
