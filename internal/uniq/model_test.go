@@ -99,7 +99,7 @@ func TestUniqModelLong(t *testing.T) {
 		},
 		{
 			name: "two changes to one name among unrelated writes", keys: 1, uses: [maxStreams]int8{0, 0, absent},
-			commands: []command{changes(0, 0, 1), changes(1, 0, 1)}, workers: []int8{0, 1}, settlers: []int8{0, 1},
+			commands: []command{changes(0, 0, 1), changes(1, 0, 1)}, workers: []int8{0, 1}, settlers: []int8{0},
 			writes: [maxStreams]uint8{1, 1}, tries: 1, refusals: true, behind: true,
 		},
 		{

@@ -46,8 +46,8 @@ func Names(e events.Event) (taken, given []Name) {
 	return nil, nil
 }
 
-// bearsNames reports whether Names may yield something for e once it is opened.
-func bearsNames(e events.Event) bool {
+// BearsNames reports whether an event of this kind can take or give up names.
+func BearsNames(e events.Event) bool {
 	switch e.(type) {
 	case events.CustomerCreated, events.CustomerEmailChanged, events.CustomerUsernameChanged,
 		events.CustomerExternalIDChanged, events.StoreCreated, events.StoreHostsChanged,

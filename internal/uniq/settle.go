@@ -32,7 +32,7 @@ func (r *Registry) Abandon(ctx context.Context, md events.Metadata, claim events
 //
 // The errors are those of the log and the keys, [ErrContended] and [ErrBehind].
 func (r *Registry) Settle(ctx context.Context, env events.Envelope) error {
-	if !bearsNames(env.Event) {
+	if !BearsNames(env.Event) {
 		return nil
 	}
 	opened, err := r.open(ctx, []events.Envelope{env})

@@ -43,7 +43,7 @@ func (r *Registry) readStream(ctx context.Context, stream string) (user, error) 
 		if err != nil {
 			return u, err
 		}
-		if u.tail = int64(env.Revision); bearsNames(env.Event) {
+		if u.tail = int64(env.Revision); BearsNames(env.Event) {
 			bearing = append(bearing, env)
 		}
 	}
