@@ -33,17 +33,16 @@ func MapPersonal(e Event, fn func(Field) (Personal, error)) (Event, error) {
 	out := reflect.New(given.Type()).Elem()
 	out.Set(given)
 	for _, f := range fields {
-		at := out.FieldByIndex(f.index)
-		value := at.Interface().(Personal)
+		value := out.FieldByIndex(f.index).Addr().Interface().(*Personal)
 		if value.IsZero() {
 			continue
 		}
-		subject := Subject{Kind: f.kind, ID: out.FieldByIndex(f.subjectID).Interface().(uuid.UUID)}
-		mapped, err := fn(Field{Path: f.path, Subject: subject, Value: value})
+		id := out.FieldByIndex(f.subjectID).Addr().Interface().(*uuid.UUID)
+		mapped, err := fn(Field{Path: f.path, Subject: Subject{Kind: f.kind, ID: *id}, Value: *value})
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", e.EventType(), f.path, err)
 		}
-		at.Set(reflect.ValueOf(mapped))
+		*value = mapped
 	}
 	return out.Interface().(Event), nil
 }
