@@ -92,7 +92,7 @@ func (t *Temporary) start(ctx context.Context, bin Binaries, acc account) error 
 		_ = write.Close()
 		return fmt.Errorf("as user %s: %w", acc.name, err)
 	}
-	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := pollReady(wait, t.URL("postgres"), t.ended); err != nil {
 		log, _ := os.ReadFile(filepath.Join(t.base, "log"))
