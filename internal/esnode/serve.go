@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
@@ -61,7 +60,6 @@ func (n *Node) ServeListener(ctx context.Context, listener net.Listener) error {
 		grpc.MaxConcurrentStreams(1<<20),
 		// Clients ping every ten seconds, calls or no calls. The default would hang up on them.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.NumStreamWorkers(uint32(4*runtime.GOMAXPROCS(0))),
 		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 	)
@@ -70,9 +68,13 @@ func (n *Node) ServeListener(ctx context.Context, listener net.Listener) error {
 	gossip.RegisterGossipServer(server, &gossipServer{instance: n.instance, address: listener.Addr()})
 
 	n.servers.Lock()
-	if n.server != nil || n.isStopped() {
+	if n.server != nil {
 		n.servers.Unlock()
 		return errors.Join(errors.New("a node serves only once"), listener.Close())
+	}
+	if n.isStopped() {
+		n.servers.Unlock()
+		return listener.Close()
 	}
 	n.server = server
 	n.servers.Unlock()
