@@ -107,7 +107,7 @@ func decodeWith(registry map[string]decoder, r Record) (Envelope, error) {
 	}
 	return Envelope{
 		ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position,
-		RecordedAt: r.RecordedAt, Metadata: md, Event: e,
+		Type: r.Type, RecordedAt: r.RecordedAt, Metadata: md, Event: e,
 	}, nil
 }
 

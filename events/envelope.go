@@ -46,6 +46,8 @@ type Envelope struct {
 	Stream     string
 	Revision   uint64
 	Position   Position
+	// Type is the stored name, which is an old one when Event was upcast.
+	Type       string
 	RecordedAt time.Time
 	Metadata   Metadata
 	Event      Event

@@ -65,7 +65,7 @@ func (s *scratch) openEnvelope(env *events.Envelope, keys map[uuid.UUID]*vault.K
 			return fmt.Errorf("%w: key %s is not the one that the log committed to", ErrAltered, logged.ID)
 		}
 	}
-	at := place{store: env.Metadata.StoreID, stream: env.Stream, event: env.ID, eventType: env.Event.EventType()}
+	at := place{store: env.Metadata.StoreID, stream: env.Stream, event: env.ID, eventType: env.Type}
 	e, md, err := mapPersonal(env.Stream, env.Event, env.Metadata, func(f events.Field) (events.Personal, error) {
 		id, ciphertext, ok := f.Value.Ciphertext()
 		if !ok {
