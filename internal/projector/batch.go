@@ -110,3 +110,9 @@ func (b batch) clean() batch {
 	}
 	return b
 }
+
+// split parts a batch before its n-th item.
+func (b batch) split(n int) (first, rest batch) {
+	first = batch{after: b.after, items: b.items[:n:n]}
+	return first, batch{after: first.end(), items: b.items[n:]}
+}

@@ -26,13 +26,13 @@ type checkpoint struct {
 func (c checkpoint) retired() bool { return c.Gen == uuid.Nil }
 
 const (
-	selectCheckpoint = `
+	// lockCheckpoint is the fence: whoever holds the row is alone with the tables.
+	lockCheckpoint = `
 		SELECT version, gen, commit, prepare, events,
 			COALESCE(last_event_id, '00000000-0000-0000-0000-000000000000'), COALESCE(last_stream, ''), COALESCE(last_revision, 0)
 		FROM checkpoint
-		WHERE group_name = $1`
-	// lockCheckpoint is the fence: whoever holds the row is alone with the tables.
-	lockCheckpoint = selectCheckpoint + ` FOR UPDATE`
+		WHERE group_name = $1
+		FOR UPDATE`
 	// moveCheckpoint moves from exactly the state that was locked.
 	moveCheckpoint = `
 		UPDATE checkpoint
@@ -41,6 +41,15 @@ const (
 		WHERE group_name = $1 AND gen = $2 AND commit = $3 AND prepare = $4`
 	retireCheckpoint = `UPDATE checkpoint SET gen = '00000000-0000-0000-0000-000000000000' WHERE group_name = $1`
 )
+
+// selectCheckpoint reads the checkpoint in a schema without locking it.
+func selectCheckpoint(schema string) string {
+	return `
+		SELECT version, gen, commit, prepare, events,
+			COALESCE(last_event_id, '00000000-0000-0000-0000-000000000000'), COALESCE(last_stream, ''), COALESCE(last_revision, 0)
+		FROM ` + pgx.Identifier{schema}.Sanitize() + `.checkpoint
+		WHERE group_name = $1`
+}
 
 // errNoCheckpoint says that a schema has no row for its group.
 var errNoCheckpoint = errors.New("the checkpoint is missing")
@@ -55,11 +64,8 @@ func scanCheckpoint(row pgx.Row) (c checkpoint, err error) {
 }
 
 // readCheckpoint reads the checkpoint in a schema, without locking it.
-func readCheckpoint(ctx context.Context, db beginner, group, schema string) (c checkpoint, err error) {
-	err = pgx.BeginTxFunc(ctx, db, in(schema), func(tx pgx.Tx) error {
-		c, err = scanCheckpoint(tx.QueryRow(ctx, selectCheckpoint, group))
-		return err
-	})
+func readCheckpoint(ctx context.Context, db querier, group, schema string) (checkpoint, error) {
+	c, err := scanCheckpoint(db.QueryRow(ctx, selectCheckpoint(schema), group))
 	if err != nil {
 		return checkpoint{}, fmt.Errorf("read the checkpoint of %s: %w", schema, err)
 	}
@@ -71,9 +77,4 @@ func queueMove(b *pgx.Batch, group string, from, to checkpoint) {
 	b.Queue(moveCheckpoint, group, from.Gen, from.Position.Commit, from.Position.Prepare,
 		to.Position.Commit, to.Position.Prepare, to.Events, to.LastEventID, to.LastStream, to.LastRevision).
 		Exec(affectsOne)
-}
-
-// beginner starts transactions with options.
-type beginner interface {
-	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
 }

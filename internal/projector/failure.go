@@ -42,30 +42,33 @@ const codeKeyUnavailable = "key_unavailable"
 // cause says why an event cannot be applied, without anything that the event or
 // a row holds: the texts of the server quote values.
 func cause(err error) string {
-	var refused *pgconn.PgError
 	var shape *json.UnmarshalTypeError
 	var unknown *events.UnknownTypeError
 	switch {
-	case errors.As(err, &refused):
-		at := refused.TableName
-		if at != "" && refused.ColumnName != "" {
-			at += "." + refused.ColumnName
-		}
-		if refused.ConstraintName != "" {
-			at = strings.TrimSpace(at + " " + refused.ConstraintName)
-		}
-		return strings.TrimSpace(fmt.Sprintf("PostgreSQL refused it: SQLSTATE %s %s", refused.Code, at))
+	case sqlState(err) != "":
+		return harmless(err)
 	case errors.As(err, &unknown):
 		return unknown.Error()
 	case errors.As(err, &shape):
 		return fmt.Sprintf("its data has another shape: field %s is not of type %s", shape.Field, shape.Type)
-	case errors.Is(err, errGap):
-		return err.Error()
-	case errors.Is(err, errPanic):
+	case errors.Is(err, errGap), errors.Is(err, errPanic):
 		return err.Error()
 	}
 	if f, ok := fault.As(err); ok {
 		return f.Error()
 	}
-	return "its data or metadata cannot be decoded"
+	return "it cannot be decoded or opened"
+}
+
+// harmless is an error without the texts of the server, which quote values.
+func harmless(err error) string {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return err.Error()
+	}
+	at := refused.TableName
+	if at != "" && refused.ColumnName != "" {
+		at += "." + refused.ColumnName
+	}
+	return strings.Join(strings.Fields("PostgreSQL refused it: SQLSTATE "+refused.Code+" "+at+" "+refused.ConstraintName), " ")
 }
