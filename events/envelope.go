@@ -42,10 +42,10 @@ type Record struct {
 
 // Envelope is a decoded event with its metadata and place.
 type Envelope struct {
-	ID         uuid.UUID
-	Stream     string
-	Revision   uint64
-	Position   Position
+	ID       uuid.UUID
+	Stream   string
+	Revision uint64
+	Position Position
 	// Type is the stored name, which is an old one when Event was upcast.
 	Type       string
 	RecordedAt time.Time
