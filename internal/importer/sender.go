@@ -1,0 +1,165 @@
+package importer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Pauses between tries, and how often an internal error of the server's is
+// tried again before it counts as the row's.
+const (
+	firstPause    = 200 * time.Millisecond
+	longestPause  = 10 * time.Second
+	internalTries = 3
+)
+
+// ErrUnavailable says that the server stayed away for longer than an import
+// waits.
+var ErrUnavailable = errors.New("the server is not available; run the same import again later: it completes what is missing")
+
+// sender delivers batches, trying again for as long as that makes sense.
+type sender struct {
+	client   *Client
+	dryRun   bool
+	patience time.Duration // how long to try without any row coming through
+	reached  atomic.Bool   // the server has answered before
+	waiting  *atomic.Int64 // batches that are between two tries
+}
+
+// deliver sends b until the outcome of each row is known. It sends nothing more
+// when soft ends; a request under way is cut only by hard. An error means that
+// the import cannot go on; rows whose outcome is unknown stay unsettled.
+func (s *sender) deliver(soft, hard context.Context, b *batch) error {
+	left, since := b.rows, time.Now()
+	for try := 0; ; try++ {
+		before := len(left)
+		rest, after, why := s.once(soft, hard, left, try)
+		if len(rest) == 0 {
+			return why
+		}
+		var stop *stopError
+		if errors.As(why, &stop) {
+			return stop.err
+		}
+		if left = rest; len(left) < before {
+			since, try = time.Now(), 0
+		}
+		pause := max(after, backoff(try))
+		if time.Since(since)+pause > s.patience {
+			return fmt.Errorf("%w (tried for %s, last: %w)", ErrUnavailable, time.Since(since).Round(time.Second), why)
+		}
+		if !s.pause(soft, pause) {
+			return soft.Err()
+		}
+	}
+}
+
+// stopError is a failure that no further try can cure.
+type stopError struct{ err error }
+
+func (e *stopError) Error() string { return e.err.Error() }
+func (e *stopError) Unwrap() error { return e.err }
+
+func stopf(format string, args ...any) error { return &stopError{fmt.Errorf(format, args...)} }
+
+// once sends the rows once and settles those whose outcome is known. It returns
+// the others, how long the server asks to wait, and why they are not settled.
+func (s *sender) once(soft, hard context.Context, rows []*row, try int) ([]*row, time.Duration, error) {
+	if soft.Err() != nil {
+		return rows, 0, &stopError{soft.Err()}
+	}
+	a, err := s.client.send(hard, rows, s.dryRun)
+	if err != nil {
+		if soft.Err() != nil {
+			return rows, 0, &stopError{soft.Err()}
+		}
+		if !s.reached.Load() && unreachable(err) {
+			return rows, 0, stopf("no answer from the server: is it running, and is its address right? %w", err)
+		}
+		return rows, 0, err
+	}
+	switch status := a.status; {
+	case a.results != nil:
+		s.reached.Store(true)
+		return s.settle(rows, a, try)
+	case temporary(status), status == http.StatusInternalServerError && try+1 < internalTries:
+		s.reached.Store(true)
+		return rows, a.after, fmt.Errorf("it answered %s", statusText(status))
+	case status == http.StatusUnauthorized:
+		return rows, 0, stopf("the server does not accept the API key (401): give the key of a staff member of the store")
+	case status == http.StatusForbidden:
+		return rows, 0, stopf("the API key may not import domains (403): give a key with the role support, admin or owner")
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status >= 300 && status <= 399:
+		return rows, 0, stopf("no import at this address (%s): give the base URL of a Steward of this version or newer", statusText(status))
+	case len(rows) > 1:
+		return s.apart(soft, hard, rows)
+	}
+	rows[0].settle(a.single().outcome())
+	return nil, 0, nil
+}
+
+// unreachable reports whether there is no such server: a wrong address shows at
+// once, while a server that was there before may be starting again.
+func unreachable(err error) bool {
+	var (
+		dial *net.OpError
+		cert *tls.CertificateVerificationError
+	)
+	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// settle gives every row its result and returns those that must be sent again.
+func (s *sender) settle(rows []*row, a answer, try int) (again []*row, after time.Duration, why error) {
+	for i, r := range rows {
+		res := a.results[i]
+		if temporary(res.Status) || res.Status == http.StatusInternalServerError && try+1 < internalTries {
+			again = append(again, r)
+			why = fmt.Errorf("it answered %s for a row (%s)", statusText(res.Status), res.Code)
+			continue
+		}
+		r.settle(res.outcome())
+	}
+	return again, a.after, why
+}
+
+// apart sends rows one by one, when the server refuses them together.
+func (s *sender) apart(soft, hard context.Context, rows []*row) ([]*row, time.Duration, error) {
+	for i, r := range rows {
+		if rest, after, err := s.once(soft, hard, []*row{r}, internalTries); len(rest) > 0 {
+			return rows[i:], after, err
+		}
+	}
+	return nil, 0, nil
+}
+
+// pause waits, and reports false when ctx ended first.
+func (s *sender) pause(ctx context.Context, d time.Duration) bool {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// backoff doubles from try to try, less a random part so that batches do not
+// come back together.
+func backoff(try int) time.Duration {
+	pause := min(longestPause, firstPause<<min(try, 10))
+	return pause - rand.N(pause/2)
+}
+
+func statusText(status int) string {
+	return fmt.Sprintf("%d %s", status, http.StatusText(status))
+}

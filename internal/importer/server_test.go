@@ -1,0 +1,194 @@
+package importer_test
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stewardhq/steward/internal/dnsname"
+	"github.com/stewardhq/steward/internal/identity"
+	"github.com/stewardhq/steward/internal/importer"
+)
+
+const testKey = "stw_test_key"
+
+// server is a store behind the import address: it keeps what is imported, judges
+// rows by the rules of domains and customers, and answers a repeated key with
+// the first answer.
+type server struct {
+	t testing.TB
+	// before may answer a request instead of the store, by returning true.
+	before func(w http.ResponseWriter, number int) bool
+	// after may spoil the answer to a request that was carried out.
+	after func(w http.ResponseWriter, number int) bool
+	// judge may refuse a row with a status.
+	judge func(name string, number int) int
+	limit int // rows of a request; more are answered with 422
+
+	mu        sync.Mutex
+	requests  int
+	holders   map[string]string // name to email key
+	owners    map[string]string // email key to username
+	usernames map[string]bool
+	answers   map[string]verdict
+	applied   []string // names in the order in which they were applied
+}
+
+type verdict struct {
+	Status       int    `json:"status"`
+	Outcome      string `json:"outcome,omitempty"`
+	OwnerCreated bool   `json:"owner_created,omitempty"`
+	Code         string `json:"code,omitempty"`
+	Field        string `json:"field,omitempty"`
+	Message      string `json:"message,omitempty"`
+}
+
+func newServer(t testing.TB) *server {
+	return &server{
+		t: t, holders: make(map[string]string), owners: make(map[string]string),
+		usernames: make(map[string]bool), answers: make(map[string]verdict),
+	}
+}
+
+// RoundTrip answers without a network, so that tests can run on a clock of their
+// own.
+func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	switch w.Header().Get("Trouble") {
+	case "cut":
+		return nil, io.ErrUnexpectedEOF
+	case "dial":
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	return w.Result(), nil
+}
+
+func (s *server) client() *importer.Client {
+	s.t.Helper()
+	c, err := importer.NewClient("http://store.test", testKey, 8, s)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests++
+	number := s.requests
+	s.mu.Unlock()
+	if r.URL.Path != "/v1/domains/import-batch" || r.Method != http.MethodPost {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if r.Header.Get("Authorization") != "Bearer "+testKey {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	var body struct{ Rows []importer.Body }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Rows) < 1 || len(body.Rows) > 100 {
+		s.t.Errorf("the request is not one: %v, %d rows", err, len(body.Rows))
+	}
+	if s.before != nil && s.before(w, number) {
+		return
+	}
+	if s.limit > 0 && len(body.Rows) > s.limit {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	}
+	var answer struct {
+		Rows []verdict `json:"rows"`
+	}
+	s.mu.Lock()
+	for _, row := range body.Rows {
+		answer.Rows = append(answer.Rows, s.apply(row, number, r.URL.Query().Get("dry_run") == "true"))
+	}
+	s.mu.Unlock()
+	if s.after != nil && s.after(w, number) {
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func (s *server) apply(row importer.Body, number int, dry bool) verdict {
+	if row.Key == "" {
+		s.t.Error("a row has no key")
+	}
+	if s.judge != nil {
+		if status := s.judge(row.Name, number); status != 0 {
+			return verdict{Status: status, Code: "judged"}
+		}
+	}
+	if v, ok := s.answers[row.Key]; ok && !dry {
+		return v
+	}
+	v := s.decide(row, dry)
+	if !dry {
+		s.answers[row.Key] = v
+	}
+	return v
+}
+
+func (s *server) decide(row importer.Body, dry bool) verdict {
+	invalid := func(field, message string) verdict {
+		return verdict{Status: 422, Code: "invalid", Field: field, Message: message}
+	}
+	name, err := dnsname.Registrable(row.Name)
+	if err != nil {
+		return invalid("name", err.Error())
+	}
+	if _, err := identity.Email(row.Owner.Email); err != nil {
+		return invalid("owner.email", err.Error())
+	}
+	if _, err := identity.Line(row.Owner.FirstName, 100); err != nil {
+		return invalid("owner.first_name", err.Error())
+	}
+	from, err1 := time.Parse(time.RFC3339, row.RegisteredAt)
+	until, err2 := time.Parse(time.RFC3339, row.ExpiresAt)
+	if err1 != nil || err2 != nil || !until.After(from) {
+		return invalid("expires_at", "is not after registered_at")
+	}
+	if len(row.Nameservers) == 1 {
+		return invalid("nameservers[0]", "needs a second one")
+	}
+	email, username := identity.EmailKey(row.Owner.Email), identity.UsernameKey(row.Owner.Username)
+	switch holder, held := s.holders[name]; {
+	case held && holder == email:
+		return verdict{Status: 200, Outcome: "unchanged"}
+	case held:
+		return verdict{Status: 409, Code: "domain_held_by_other", Field: "name", Message: "belongs to another customer"}
+	}
+	_, known := s.owners[email]
+	if !known && s.usernames[username] {
+		return verdict{Status: 409, Code: "username_taken", Field: "owner.username", Message: "is taken"}
+	}
+	if !dry {
+		s.holders[name] = email
+		s.applied = append(s.applied, name)
+		if !known {
+			s.owners[email], s.usernames[username] = row.Owner.Username, true
+		}
+	}
+	return verdict{Status: 201, Outcome: "accepted", OwnerCreated: !known}
+}
+
+// lines joins rows below the usual header.
+func lines(rows ...string) string {
+	return "domain,owner_email,owner_username,registered_at,expires_at\n" + strings.Join(rows, "\n") + "\n"
+}
+
+// row is a good row.
+func row(name, owner string) string {
+	return name + "," + owner + "@example.org," + owner + ",2020-01-01,2027-01-01"
+}
