@@ -7,13 +7,15 @@ type Action string
 
 // The actions, named after their routes.
 const (
-	ActionEditProfile Action = "edit_profile"
-	ActionChangeEmail Action = "change_email"
-	ActionSuspend     Action = "suspend"
-	ActionReactivate  Action = "reactivate"
-	ActionBan         Action = "ban"
-	ActionDelete      Action = "delete"
-	ActionRestore     Action = "restore"
+	ActionEditProfile      Action = "edit_profile"
+	ActionChangeEmail      Action = "change_email"
+	ActionChangeUsername   Action = "change_username"
+	ActionChangeExternalID Action = "change_external_id"
+	ActionSuspend          Action = "suspend"
+	ActionReactivate       Action = "reactivate"
+	ActionBan              Action = "ban"
+	ActionDelete           Action = "delete"
+	ActionRestore          Action = "restore"
 )
 
 // Actions lists what by could do to a customer in state s with an effect. It
@@ -24,7 +26,9 @@ func Actions(s State, by events.Actor) []Action {
 		command Command
 	}{
 		{ActionEditProfile, EditProfile{Profile: events.Profile{Company: otherThan(s.Profile.Company)}}},
-		{ActionChangeEmail, ChangeEmail{Email: "someone.else@example.invalid"}},
+		{ActionChangeEmail, ChangeEmail{Email: otherText(s.Email, "someone@example.invalid")}},
+		{ActionChangeUsername, ChangeUsername{Username: otherText(s.Username, "someone-else")}},
+		{ActionChangeExternalID, ChangeExternalID{ExternalID: otherText(s.ExternalID, "x")}},
 		{ActionSuspend, Suspend{By: by}},
 		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},
 		{ActionBan, Ban{By: by}},
@@ -38,6 +42,14 @@ func Actions(s State, by events.Actor) []Action {
 		}
 	}
 	return actions
+}
+
+// otherText returns text, or a variation of it where p is that already.
+func otherText(p events.Personal, text string) string {
+	if p == events.Clear(text) {
+		return "x" + text
+	}
+	return text
 }
 
 // otherThan returns a value that differs from p.

@@ -250,13 +250,13 @@ func TestActions(t *testing.T) {
 		by    events.Actor
 		want  []customer.Action
 	}{
-		"active, for staff":     {history{created}, staff, []customer.Action{"edit_profile", "change_email", "suspend", "ban", "delete"}},
-		"active, for themself":  {history{created}, self, []customer.Action{"edit_profile", "change_email"}},
-		"suspended, for staff":  {history{created, suspended}, staff, []customer.Action{"edit_profile", "change_email", "reactivate", "ban", "delete"}},
-		"banned, for staff":     {history{created, banned}, staff, []customer.Action{"edit_profile", "change_email", "reactivate", "delete"}},
+		"active, for staff":     {history{created}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "suspend", "ban", "delete"}},
+		"active, for themself":  {history{created}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id"}},
+		"suspended, for staff":  {history{created, suspended}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "reactivate", "ban", "delete"}},
+		"banned, for staff":     {history{created, banned}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "reactivate", "delete"}},
 		"deleted, for staff":    {history{created, deleted}, staff, []customer.Action{"restore"}},
 		"there is no customer":  {nil, staff, []customer.Action{}},
-		"with a company called": {history{created, events.CustomerProfileEdited{CustomerID: id, After: events.Profile{Company: events.Clear("x")}}}, self, []customer.Action{"edit_profile", "change_email"}},
+		"with a company called": {history{created, events.CustomerProfileEdited{CustomerID: id, After: events.Profile{Company: events.Clear("x")}}}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
