@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// importServer accepts every row but those of nobody.com, and counts requests.
+func importServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer stw_key" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		var body struct{ Rows []struct{ Name string } }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		var answer struct {
+			Rows []map[string]any `json:"rows"`
+		}
+		for _, row := range body.Rows {
+			verdict := map[string]any{"status": 201, "outcome": "accepted", "owner_created": true}
+			if row.Name == "nobody.com" {
+				verdict = map[string]any{"status": 422, "code": "invalid", "field": "owner.email", "message": "is empty"}
+			}
+			answer.Rows = append(answer.Rows, verdict)
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(web.Close)
+	return web
+}
+
+func importFile(t *testing.T, names ...string) string {
+	t.Helper()
+	text := "domain,owner_email,owner_username,registered_at,expires_at\n"
+	for _, name := range names {
+		text += name + ",ada@example.org,ada,2020-01-01,2027-01-01\n"
+	}
+	path := filepath.Join(t.TempDir(), "domains.csv")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// runImportCommand returns what import prints and how it ends.
+func runImportCommand(t *testing.T, stdin string, args ...string) (string, error) {
+	t.Helper()
+	cmd := newImportCommand()
+	var out, logs bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&logs)
+	cmd.SetIn(strings.NewReader(stdin))
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestImportCommand(t *testing.T) {
+	t.Parallel()
+	web, data := importServer(t), t.TempDir()
+	if err := writeSecret(dataDir(data).access(), map[string]string{"base_url": web.URL, "api_key": "stw_key"}); err != nil {
+		t.Fatal(err)
+	}
+	keyFile := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(keyFile, []byte("stw_key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("finds the Steward of a data directory", func(t *testing.T) {
+		t.Parallel()
+		out, err := runImportCommand(t, "", importFile(t, "a.com", "b.com"), "--data", data)
+		if err != nil || !strings.Contains(out, "accepted        2") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	t.Run("reads standard input and prints one object", func(t *testing.T) {
+		t.Parallel()
+		text, err := os.ReadFile(importFile(t, "a.com"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := runImportCommand(t, string(text), "-", "--url", web.URL, "--key-file", keyFile, "--output", "json", "--dry-run")
+		var report struct {
+			Accepted int
+			DryRun   bool `json:"dry_run"`
+		}
+		if err != nil || json.Unmarshal([]byte(out), &report) != nil || report.Accepted != 1 || !report.DryRun {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	t.Run("ends with 3 when rows were refused, and keeps them", func(t *testing.T) {
+		t.Parallel()
+		rejects := filepath.Join(t.TempDir(), "refused.csv")
+		out, err := runImportCommand(t, "", importFile(t, "a.com", "nobody.com"), "--url", web.URL, "--key", "stw_key", "--rejects", rejects)
+		var exit exitError
+		if !errors.As(err, &exit) || exit.code != 3 || !strings.Contains(out, "owner_email") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		text, err := os.ReadFile(rejects)
+		if err != nil || !strings.Contains(string(text), "nobody.com") || strings.Contains(string(text), "a.com") {
+			t.Errorf("%v\n%s", err, text)
+		}
+		if info, err := os.Stat(rejects); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info, err)
+		}
+	})
+}
+
+func TestImportCommandRefuses(t *testing.T) {
+	t.Parallel()
+	web := importServer(t)
+	file := importFile(t, "a.com")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no file":             {nil, "1 arg"},
+		"a missing file":      {[]string{"/nowhere.csv", "--url", web.URL, "--key", "stw_key"}, "/nowhere.csv"},
+		"a directory":         {[]string{os.TempDir(), "--url", web.URL, "--key", "stw_key"}, "is a directory"},
+		"no Steward here":     {[]string{file, "--data", t.TempDir()}, "steward dev"},
+		"a key without url":   {[]string{file, "--key", "stw_key"}, "--url"},
+		"both ways":           {[]string{file, "--data", "x", "--url", web.URL}, "data url"},
+		"a key in the url":    {[]string{file, "--url", "http://me:secret@localhost"}, "leave the user out"},
+		"a bad url":           {[]string{file, "--url", "localhost:8080", "--key", "stw_key"}, "https://"},
+		"a wrong key":         {[]string{file, "--url", web.URL, "--key", "stw_other"}, "401"},
+		"nobody listening":    {[]string{file, "--url", "http://127.0.0.1:1", "--key", "stw_key"}, "is it running"},
+		"too few in flight":   {[]string{file, "--in-flight", "0"}, "--in-flight"},
+		"an unknown output":   {[]string{file, "--output", "xml"}, "--output"},
+		"rejects over source": {[]string{file, "--url", web.URL, "--key", "stw_key", "--rejects", file}, "is the file to be imported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := runImportCommand(t, "", c.args...)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("error %v, want one that says %s", err, c.want)
+			}
+			var exit exitError
+			if errors.As(err, &exit) || out != "" {
+				t.Errorf("exit code %d, output %s", exit.code, out)
+			}
+		})
+	}
+}
