@@ -107,9 +107,10 @@ func (r *Reader) scan() (end, lines int, wrong *Refusal) {
 		c := r.buf[i]
 		switch {
 		case state == quoted:
-			if c == '"' {
+			switch c {
+			case '"':
 				state = closed
-			} else if c == '\n' {
+			case '\n':
 				lines++
 			}
 		case c == '\n':
