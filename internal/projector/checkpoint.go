@@ -39,7 +39,6 @@ const (
 		SET commit = $5, prepare = $6, events = $7, last_event_id = NULLIF($8, '00000000-0000-0000-0000-000000000000'::uuid),
 			last_stream = NULLIF($9, ''), last_revision = $10, updated_at = clock_timestamp()
 		WHERE group_name = $1 AND gen = $2 AND commit = $3 AND prepare = $4`
-	retireCheckpoint = `UPDATE checkpoint SET gen = '00000000-0000-0000-0000-000000000000' WHERE group_name = $1`
 )
 
 // selectCheckpoint reads the checkpoint in a schema without locking it.
