@@ -139,7 +139,7 @@ func create(s State, c Create) ([]events.StaffEvent, error) {
 	switch {
 	case len(refused.Fields) > 0:
 		return nil, refused
-	case above(c.Role, c.By.Role):
+	case Above(c.Role, c.By.Role):
 		return nil, ErrAboveSelf.On("role", "is above your own")
 	}
 	created := events.StaffCreated{StaffID: c.StaffID, Email: events.Clear(email), Role: c.Role}
@@ -181,7 +181,7 @@ func changeRole(s State, c ChangeRole) ([]events.StaffEvent, error) {
 		return nil, nil
 	case c.By.StaffID == s.ID:
 		return nil, ErrSelf
-	case above(c.Role, c.By.Role), above(s.Role, c.By.Role):
+	case Above(c.Role, c.By.Role), Above(s.Role, c.By.Role):
 		return nil, ErrAboveSelf
 	}
 	return []events.StaffEvent{events.StaffRoleChanged{StaffID: s.ID, Before: s.Role, After: c.Role}}, nil
@@ -193,7 +193,7 @@ func deactivate(s State, c Deactivate) ([]events.StaffEvent, error) {
 		return nil, nil
 	case c.By.StaffID == s.ID:
 		return nil, ErrSelf
-	case above(s.Role, c.By.Role):
+	case Above(s.Role, c.By.Role):
 		return nil, ErrAboveSelf
 	}
 	return []events.StaffEvent{events.StaffDeactivated{StaffID: s.ID}}, nil
@@ -203,15 +203,15 @@ func reactivate(s State, c Reactivate) ([]events.StaffEvent, error) {
 	switch {
 	case s.Active:
 		return nil, nil
-	case above(s.Role, c.By.Role):
+	case Above(s.Role, c.By.Role):
 		return nil, ErrAboveSelf
 	}
 	return []events.StaffEvent{events.StaffReactivated{StaffID: s.ID}}, nil
 }
 
-// above reports whether role may do more than other. Roles are listed from the
+// Above reports whether role may do more than other. Roles are listed from the
 // highest; an unknown role is below all.
-func above(role, other events.Role) bool { return rank(role) > rank(other) }
+func Above(role, other events.Role) bool { return rank(role) > rank(other) }
 
 func rank(role events.Role) int {
 	i := slices.Index(events.Roles, role)
