@@ -1,11 +1,15 @@
 package esnode_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,15 +20,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// An event of the usual size: about 600 bytes with its metadata.
-var (
-	benchData     = []byte(`{"customer_id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","email":"` + string(bytes.Repeat([]byte("x"), 280)) + `"}`)
-	benchMetadata = []byte(`{"schema":1,"store_id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","actor":{"kind":"customer"},"command_id":"` + string(bytes.Repeat([]byte("y"), 130)) + `"}`)
-)
+// benchPayload is an event of the usual size, about 600 bytes. Half of it is sealed, so it is random text that
+// hardly compresses, as personal data in a log is.
+func benchPayload() (data, metadata []byte) {
+	random := make([]byte, 210)
+	for i := range random {
+		random[i] = byte(rand.Uint32())
+	}
+	sealed := base64.StdEncoding.EncodeToString(random)
+	data = []byte(`{"customer_id":"` + uuid.NewString() + `","email":"` + sealed + `","reason":"asked for it"}`)
+	metadata = []byte(`{"schema":1,"store_id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","actor":{"kind":"customer","id":"` + uuid.NewString() +
+		`"},"source":"api","command_id":"` + uuid.NewString() + `","$correlationId":"` + uuid.NewString() + `"}`)
+	return data, metadata
+}
 
 func benchEvent() esdb.EventData {
+	data, metadata := benchPayload()
 	return esdb.EventData{
-		EventID: uuid.New(), EventType: "customer.registered", ContentType: esdb.ContentTypeJson, Data: benchData, Metadata: benchMetadata,
+		EventID: uuid.New(), EventType: "customer.registered", ContentType: esdb.ContentTypeJson, Data: data, Metadata: metadata,
 	}
 }
 
@@ -61,6 +74,7 @@ func BenchmarkAppend(b *testing.B) {
 				group.Wait()
 				b.StopTimer()
 				report(b, slices.Concat(latencies...))
+				b.ReportMetric(float64(c.cpu().Microseconds())/float64(b.N), "server-cpu-µs/op")
 			})
 		}
 	}
@@ -106,12 +120,13 @@ func BenchmarkReadAll(b *testing.B) {
 			if count != b.N {
 				b.Fatalf("%d of %d events", count, b.N)
 			}
+			b.StopTimer()
 			b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "events/s")
 		})
 	}
 }
 
-// fillLog appends events in large batches to streams of ten.
+// fillLog appends events in large batches, a stream for each.
 func fillLog(tb testing.TB, client *esdb.Client, count int) {
 	tb.Helper()
 	for count > 0 {
@@ -124,4 +139,67 @@ func fillLog(tb testing.TB, client *esdb.Client, count int) {
 		}
 		count -= len(batch)
 	}
+}
+
+// BenchmarkStore fills a store, kills its process and opens it again. Run it with a fixed count, such as
+// -benchtime 1000000x.
+func BenchmarkStore(b *testing.B) {
+	dir := b.TempDir()
+	c := startChild(b, roleNode, dir)
+	client := c.connect()
+	b.ResetTimer()
+	fillLog(b, client, b.N)
+	b.StopTimer()
+	b.ReportMetric(float64(c.residentBytes())/(1<<20), "resident-MiB")
+	c.kill()
+
+	start := time.Now()
+	again := startChild(b, roleNode, dir)
+	found, err := again.connect().ReadAll(context.Background(), esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer found.Close()
+	if _, err := found.Recv(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(time.Since(start).Seconds(), "s-until-served-after-kill")
+	b.ReportMetric(float64(again.residentBytes())/(1<<20), "resident-MiB-after")
+
+	e := benchEvent()
+	size := int64(len(e.Data)+len(e.Metadata)+len(e.EventType)) * int64(b.N)
+	b.ReportMetric(float64(diskBytes(b, dir))/float64(size), "disk-bytes/event-byte")
+}
+
+// residentBytes is the memory that the child occupies.
+func (c *child) residentBytes() int64 {
+	c.tb.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.command.Process.Pid))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	var total, resident int64
+	if _, err := fmt.Sscan(string(text), &total, &resident); err != nil {
+		c.tb.Fatal(err)
+	}
+	return resident * int64(os.Getpagesize())
+}
+
+func diskBytes(tb testing.TB, dir string) int64 {
+	tb.Helper()
+	var size int64
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return size
 }

@@ -53,6 +53,31 @@ func (n *Node) Serve(ctx context.Context, socketPath string) error {
 // ServeListener is Serve on a listener of the caller's making, which it closes. Whoever can connect to it can
 // read and write everything.
 func (n *Node) ServeListener(ctx context.Context, listener net.Listener) error {
+	n.servers.Lock()
+	if n.server != nil {
+		n.servers.Unlock()
+		return errors.Join(errors.New("a node serves only once"), listener.Close())
+	}
+	if n.isStopped() {
+		n.servers.Unlock()
+		return listener.Close()
+	}
+	server := n.newServer(listener.Addr())
+	n.server = server
+	n.servers.Unlock()
+
+	release := context.AfterFunc(ctx, n.shutdown)
+	defer release()
+	err := server.Serve(listener)
+	n.shutdown()
+	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve the event store: %w", err)
+	}
+	return nil
+}
+
+// newServer makes the server with its services. It must be stopped in the end even if it never serves.
+func (n *Node) newServer(address net.Addr) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxMessageSize),
@@ -65,28 +90,8 @@ func (n *Node) ServeListener(ctx context.Context, listener net.Listener) error {
 	)
 	streams.RegisterStreamsServer(server, &streamsServer{node: n})
 	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
-	gossip.RegisterGossipServer(server, &gossipServer{instance: n.instance, address: listener.Addr()})
-
-	n.servers.Lock()
-	if n.server != nil {
-		n.servers.Unlock()
-		return errors.Join(errors.New("a node serves only once"), listener.Close())
-	}
-	if n.isStopped() {
-		n.servers.Unlock()
-		return listener.Close()
-	}
-	n.server = server
-	n.servers.Unlock()
-
-	release := context.AfterFunc(ctx, n.shutdown)
-	defer release()
-	err := server.Serve(listener)
-	n.shutdown()
-	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-		return fmt.Errorf("serve the event store: %w", err)
-	}
-	return nil
+	gossip.RegisterGossipServer(server, &gossipServer{instance: n.instance, address: address})
+	return server
 }
 
 func (n *Node) isStopped() bool {
