@@ -26,6 +26,8 @@
 //     nor back-references; the node answers InvalidArgument to a pattern that needs them.
 //   - $maxAge, $maxCount and $tb hide events from readers of the stream. Nothing is ever removed: there is
 //     no scavenge, because the log is the truth.
+//   - Appends are refused with ResourceExhausted while the disk has less than 128 MiB left; reads go on, and
+//     appends too once there is room.
 //   - There are no users, no access control lists and no TLS. Access to the socket is access to everything.
 //   - There are no projections, so no $ce-, $et- or $streams streams; no $stats and no $users streams.
 //   - Persistent subscriptions, BatchAppend and the services that manage a server answer Unimplemented.

@@ -41,6 +41,7 @@ type Node struct {
 	lock       *pebble.Lock
 	unregister func()
 
+	space   space
 	heads   *heads
 	tail    *tail
 	horizon *horizon
@@ -95,6 +96,7 @@ func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 	if n.clock == nil {
 		n.clock = time.Now
 	}
+	n.space.files, n.space.dir = files, dir
 	if err := n.openStore(files); err != nil {
 		return nil, err
 	}
