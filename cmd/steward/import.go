@@ -26,13 +26,13 @@ The first line of the file names its columns, in any order:
 
   domain          required   example.com, in any spelling
   owner_email     required   finds the owner, or makes one
-  owner_username  required   of an owner who is made
+  owner_username             of an owner who is made, who needs one
   owner_name                 of an owner who is made
   registered_at   required   2021-06-05, or with a time: 2021-06-05T12:00:00Z
   expires_at      required   2027-12-31
   auto_renew, locked, privacy
-                             true or false
-  nameservers                ns1.example.net;ns2.example.net
+                             true or false; empty is false
+  nameservers                ns1.example.net;ns2.example.net, none or 2 to 13
 
 The file is UTF-8; texts with commas or quotes stand in quotes (RFC 4180).
 

@@ -61,11 +61,11 @@ type answer struct {
 	after   time.Duration // when to try again, if the server says
 }
 
-// send sends the rows once. An error means that there was no answer that could
+// send sends a batch once. An error means that there was no answer that could
 // be read, so that nobody knows whether the rows were applied.
-func (c *Client) send(ctx context.Context, rows []*row, dryRun bool) (answer, error) {
+func (c *Client) send(ctx context.Context, b *batch, dryRun bool) (answer, error) {
 	var q request
-	for _, r := range rows {
+	for _, r := range b.rows {
 		q.Rows = append(q.Rows, r.wire)
 	}
 	body, err := json.Marshal(q)
@@ -82,6 +82,7 @@ func (c *Client) send(ctx context.Context, rows []*row, dryRun bool) (answer, er
 	}
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", b.key)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "steward-import")
 	resp, err := c.http.Do(req)
@@ -102,22 +103,18 @@ func (c *Client) send(ctx context.Context, rows []*row, dryRun bool) (answer, er
 	if err := json.Unmarshal(text, &r); err != nil {
 		return answer{}, fmt.Errorf("the answer is not JSON: %w", err)
 	}
-	if len(r.Rows) != len(rows) {
-		return answer{}, fmt.Errorf("the answer has %d results for %d rows", len(r.Rows), len(rows))
+	if len(r.Results) != len(b.rows) {
+		return answer{}, fmt.Errorf("the answer has %d results for %d rows", len(r.Results), len(b.rows))
 	}
-	a.results = r.Rows
+	a.results = r.Results
 	return a, nil
 }
 
 // single turns an answer for a request of one row into that row's result.
 func (a answer) single() result {
-	r := result{Status: a.status, Code: a.problem.Code, Message: a.problem.Detail}
-	if len(a.problem.Errors) > 0 {
-		r.Field = strings.TrimPrefix(a.problem.Errors[0].Field, "rows[0].")
-		r.Message = a.problem.Errors[0].Message
-	}
-	if r.Message == "" {
-		r.Message = strings.ToLower(http.StatusText(a.status))
+	r := result{Status: a.status, problem: a.problem}
+	for i := range r.Errors {
+		r.Errors[i].Field = strings.TrimPrefix(r.Errors[i].Field, "rows[0].")
 	}
 	return r
 }

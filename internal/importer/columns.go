@@ -23,8 +23,8 @@ const (
 )
 
 var (
-	required = []string{colDomain, colEmail, colUsername, colRegistered, colExpires}
-	optional = []string{colName, colAutoRenew, colLocked, colPrivacy, colNameservers}
+	required = []string{colDomain, colEmail, colRegistered, colExpires}
+	optional = []string{colUsername, colName, colAutoRenew, colLocked, colPrivacy, colNameservers}
 	// verdict are the columns that a file of refused rows has besides: such a file can be imported again once it is
 	// put right.
 	verdict = []string{"line", "field", "code", "reason", "original"}

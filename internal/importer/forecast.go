@@ -22,7 +22,7 @@ func newForecast() *forecast {
 // Refusals that only an earlier row of the same file can cause.
 var (
 	errHeldByOther   = refusal(colDomain, "domain_held_by_other", "an earlier row gives it to another owner")
-	errUsernameTaken = refusal(colUsername, "username_taken", "an earlier row gives it to another owner")
+	errUsernameTaken = refusal(colUsername, "name_taken", "an earlier row gives it to another owner")
 )
 
 // revise returns the outcome of r as it would be after the rows before it.

@@ -161,7 +161,7 @@ func TestHeader(t *testing.T) {
 		"empty":     {"", "empty"},
 		"blank":     {"\n\n", "empty"},
 		"utf-16":    {"\xff\xfed\x00o\x00", "UTF-16"},
-		"missing":   {"domain,owner_email\n", "missing owner_username, registered_at, expires_at"},
+		"missing":   {"domain,owner_email\n", "missing registered_at, expires_at"},
 		"unknown":   {"domain,owner_email,owner_username,registered_at,expires_at,tel\n", `unknown "tel"`},
 		"twice":     {"domain,domain,owner_email,owner_username,registered_at,expires_at\n", "twice domain"},
 		"separator": {"domain;owner_email;owner_username\n", "separated by commas"},

@@ -3,7 +3,6 @@ package importer
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,10 +34,8 @@ type Outcome struct {
 	Refused      *Refusal
 }
 
-// newRow takes a record apart. What cannot be sent comes back settled. The key
-// of the request derives from the run, so that a row that is sent twice is
-// applied once.
-func newRow(c Columns, rec Record, run string) (*row, error) {
+// newRow takes a record apart. What cannot be sent comes back settled.
+func newRow(c Columns, rec Record) (*row, error) {
 	r := &row{rec: rec}
 	b, refused := Body{}, rec.Fault
 	if refused == nil {
@@ -48,7 +45,6 @@ func newRow(c Columns, rec Record, run string) (*row, error) {
 		r.settle(Outcome{Refused: refused})
 		return r, nil
 	}
-	b.Key = "import-" + run + "-" + strconv.Itoa(rec.Line)
 	wire, err := json.Marshal(b)
 	if err != nil {
 		return nil, fmt.Errorf("encode line %d: %w", rec.Line, err)
@@ -85,7 +81,7 @@ func body(c Columns, fields []string) (Body, *Refusal) {
 		Locked:       p.boolean(colLocked, c.cell(fields, colLocked)),
 		Privacy:      p.boolean(colPrivacy, c.cell(fields, colPrivacy)),
 		Nameservers:  nameservers(c.cell(fields, colNameservers)),
-		Owner:        owner(c, fields),
+		Owner:        Owner{c.cell(fields, colEmail), c.cell(fields, colUsername), c.cell(fields, colName)},
 	}
 	return b, p.refused
 }
@@ -99,28 +95,26 @@ func (p *parser) refuse(r *Refusal) {
 	}
 }
 
+// date checks what is then sent as it is.
 func (p *parser) date(column, text string) string {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC().Format(time.RFC3339Nano)
+		if _, err := time.Parse(layout, text); err == nil {
+			return text
 		}
 	}
 	p.refuse(refusal(column, "invalid_date", "is not a date such as 2027-12-31"))
 	return ""
 }
 
-func (p *parser) boolean(column, text string) *bool {
-	var value bool
+func (p *parser) boolean(column, text string) bool {
 	switch strings.ToLower(text) {
-	case "":
-		return nil
 	case "true", "yes", "1":
-		value = true
-	case "false", "no", "0":
-	default:
-		p.refuse(refusal(column, "invalid_boolean", "is neither true nor false"))
+		return true
+	case "false", "no", "0", "":
+		return false
 	}
-	return &value
+	p.refuse(refusal(column, "invalid_boolean", "is neither true nor false"))
+	return false
 }
 
 func nameservers(text string) []string {
@@ -131,19 +125,6 @@ func nameservers(text string) []string {
 		}
 	}
 	return hosts
-}
-
-// owner splits a name before its last word. What the words mean is for people to
-// correct: names have no grammar.
-func owner(c Columns, fields []string) Owner {
-	o := Owner{Email: c.cell(fields, colEmail), Username: c.cell(fields, colUsername)}
-	name := c.cell(fields, colName)
-	if i := strings.LastIndexByte(name, ' '); i >= 0 {
-		o.FirstName, o.LastName = strings.TrimSpace(name[:i]), name[i+1:]
-	} else {
-		o.FirstName = name
-	}
-	return o
 }
 
 // keys are what the server would find two rows to share: the domain, the owner,

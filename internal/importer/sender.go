@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -36,20 +37,26 @@ type sender struct {
 // deliver sends b until the outcome of each row is known. It sends nothing more
 // when soft ends; a request under way is cut only by hard. An error means that
 // the import cannot go on; rows whose outcome is unknown stay unsettled.
+//
+// What is sent again is always the whole batch under the same key: the server
+// knows by them what it has applied before.
 func (s *sender) deliver(soft, hard context.Context, b *batch) error {
-	left, since := b.rows, time.Now()
+	open, since := len(b.rows), time.Now()
 	for try := 0; ; try++ {
-		before := len(left)
-		rest, after, why := s.once(soft, hard, left, try)
-		if len(rest) == 0 {
-			return why
+		after, why := s.once(soft, hard, b, try)
+		left := b.open()
+		if left == 0 {
+			return nil
 		}
 		var stop *stopError
 		if errors.As(why, &stop) {
 			return stop.err
 		}
-		if left = rest; len(left) < before {
-			since, try = time.Now(), 0
+		if errors.Is(why, errTogether) {
+			return s.apart(soft, hard, b)
+		}
+		if left < open {
+			open, since = left, time.Now()
 		}
 		pause := max(after, backoff(try))
 		if time.Since(since)+pause > s.patience {
@@ -61,6 +68,20 @@ func (s *sender) deliver(soft, hard context.Context, b *batch) error {
 	}
 }
 
+// errTogether says that the server refuses the batch as such.
+var errTogether = errors.New("the server refuses the rows together")
+
+// apart sends the rows of b one by one, each under a key of its own.
+func (s *sender) apart(soft, hard context.Context, b *batch) error {
+	for _, r := range b.rows {
+		alone := &batch{rows: []*row{r}, key: b.key + "-alone-" + strconv.Itoa(r.rec.Line)}
+		if err := s.deliver(soft, hard, alone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stopError is a failure that no further try can cure.
 type stopError struct{ err error }
 
@@ -69,40 +90,39 @@ func (e *stopError) Unwrap() error { return e.err }
 
 func stopf(format string, args ...any) error { return &stopError{fmt.Errorf(format, args...)} }
 
-// once sends the rows once and settles those whose outcome is known. It returns
-// the others, how long the server asks to wait, and why they are not settled.
-func (s *sender) once(soft, hard context.Context, rows []*row, try int) ([]*row, time.Duration, error) {
+// once sends b once and settles the rows whose outcome is known. For the others
+// it returns how long the server asks to wait, and why they are not settled.
+func (s *sender) once(soft, hard context.Context, b *batch, try int) (time.Duration, error) {
 	if soft.Err() != nil {
-		return rows, 0, &stopError{soft.Err()}
+		return 0, &stopError{soft.Err()}
 	}
-	a, err := s.client.send(hard, rows, s.dryRun)
+	a, err := s.client.send(hard, b, s.dryRun)
 	if err != nil {
-		if soft.Err() != nil {
-			return rows, 0, &stopError{soft.Err()}
+		switch {
+		case soft.Err() != nil:
+			return 0, &stopError{soft.Err()}
+		case !s.reached.Load() && unreachable(err):
+			return 0, stopf("no answer from the server: is it running, and is its address right? %w", err)
 		}
-		if !s.reached.Load() && unreachable(err) {
-			return rows, 0, stopf("no answer from the server: is it running, and is its address right? %w", err)
-		}
-		return rows, 0, err
+		return 0, err
 	}
+	s.reached.Store(true)
 	switch status := a.status; {
 	case a.results != nil:
-		s.reached.Store(true)
-		return s.settle(rows, a, try)
+		return a.after, s.settle(b, a, try)
 	case temporary(status), status == http.StatusInternalServerError && try+1 < internalTries:
-		s.reached.Store(true)
-		return rows, a.after, fmt.Errorf("it answered %s", statusText(status))
+		return a.after, fmt.Errorf("it answered %s", statusText(status))
 	case status == http.StatusUnauthorized:
-		return rows, 0, stopf("the server does not accept the API key (401): give the key of a staff member of the store")
+		return 0, stopf("the server does not accept the API key (401): give the key of a staff member of the store")
 	case status == http.StatusForbidden:
-		return rows, 0, stopf("the API key may not import domains (403): give a key with the role support, admin or owner")
+		return 0, stopf("the API key may not import domains (403): give a key with the role support, admin or owner")
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status >= 300 && status <= 399:
-		return rows, 0, stopf("no import at this address (%s): give the base URL of a Steward of this version or newer", statusText(status))
-	case len(rows) > 1:
-		return s.apart(soft, hard, rows)
+		return 0, stopf("no import at this address (%s): give the base URL of a Steward of this version or newer", statusText(status))
+	case len(b.rows) > 1:
+		return 0, errTogether
 	}
-	rows[0].settle(a.single().outcome())
-	return nil, 0, nil
+	b.rows[0].settle(a.single().outcome())
+	return 0, nil
 }
 
 // unreachable reports whether there is no such server: a wrong address shows at
@@ -115,28 +135,31 @@ func unreachable(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// settle gives every row its result and returns those that must be sent again.
-func (s *sender) settle(rows []*row, a answer, try int) (again []*row, after time.Duration, why error) {
-	for i, r := range rows {
+// settle gives every row its result. What was applied before stands. It returns
+// why rows are left that must be sent again.
+func (s *sender) settle(b *batch, a answer, try int) (why error) {
+	for i, r := range b.rows {
 		res := a.results[i]
-		if temporary(res.Status) || res.Status == http.StatusInternalServerError && try+1 < internalTries {
-			again = append(again, r)
+		switch {
+		case r.settled && r.outcome.Refused == nil:
+		case res.temporary(), res.Status == http.StatusInternalServerError && try+1 < internalTries:
 			why = fmt.Errorf("it answered %s for a row (%s)", statusText(res.Status), res.Code)
-			continue
+		default:
+			r.settle(res.outcome())
 		}
-		r.settle(res.outcome())
 	}
-	return again, a.after, why
+	return why
 }
 
-// apart sends rows one by one, when the server refuses them together.
-func (s *sender) apart(soft, hard context.Context, rows []*row) ([]*row, time.Duration, error) {
-	for i, r := range rows {
-		if rest, after, err := s.once(soft, hard, []*row{r}, internalTries); len(rest) > 0 {
-			return rows[i:], after, err
+// open counts the rows whose outcome is not known.
+func (b *batch) open() int {
+	n := 0
+	for _, r := range b.rows {
+		if !r.settled {
+			n++
 		}
 	}
-	return nil, 0, nil
+	return n
 }
 
 // pause waits, and reports false when ctx ended first.

@@ -61,7 +61,7 @@ func TestTroubleOnTheWay(t *testing.T) {
 		},
 		"the answer is cut": func(s *server) {
 			s.after = func(w http.ResponseWriter, n int) bool {
-				return n%3 > 0 && answer(w, http.StatusOK, `{"rows":[{"sta`)
+				return n%3 > 0 && answer(w, http.StatusOK, `{"results":[{"sta`)
 			}
 		},
 		"the outcome is not known yet": func(s *server) {
@@ -76,6 +76,15 @@ func TestTroubleOnTheWay(t *testing.T) {
 			s.judge = func(name string, n int) int {
 				if n < 40 && strings.HasSuffix(name, "7.com") {
 					return http.StatusServiceUnavailable
+				}
+				return 0
+			}
+		},
+		"somebody else is after the names": func(s *server) {
+			s.code = "name_reserved"
+			s.judge = func(name string, n int) int {
+				if n < 40 && strings.HasSuffix(name, "7.com") {
+					return http.StatusConflict
 				}
 				return 0
 			}
@@ -211,7 +220,7 @@ func TestInternalErrorOfOneRow(t *testing.T) {
 			return 0
 		}
 		report := mustRun(t, importer.Options{Source: strings.NewReader(fifty()), Client: store.client()})
-		if diff := cmp.Diff([]string{"9  judged"}, places(report)); diff != "" {
+		if diff := cmp.Diff([]string{"9  http_500"}, places(report)); diff != "" {
 			t.Errorf("refused (-want +got):\n%s", diff)
 		}
 	})

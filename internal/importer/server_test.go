@@ -2,6 +2,7 @@ package importer_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,7 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stewardhq/steward/internal/dnsname"
 	"github.com/stewardhq/steward/internal/identity"
@@ -30,6 +32,7 @@ type server struct {
 	after func(w http.ResponseWriter, number int) bool
 	// judge may refuse a row with a status.
 	judge func(name string, number int) int
+	code  string
 	limit int // rows of a request; more are answered with 422
 
 	mu        sync.Mutex
@@ -37,23 +40,33 @@ type server struct {
 	holders   map[string]string // name to email key
 	owners    map[string]string // email key to username
 	usernames map[string]bool
-	answers   map[string]verdict
-	applied   []string // names in the order in which they were applied
+	answers   map[string]verdict         // of applied rows, by key and place
+	bodies    map[string][]importer.Body // by key
+	applied   []string                   // names in the order in which they were applied
 }
 
 type verdict struct {
-	Status       int    `json:"status"`
-	Outcome      string `json:"outcome,omitempty"`
-	OwnerCreated bool   `json:"owner_created,omitempty"`
-	Code         string `json:"code,omitempty"`
-	Field        string `json:"field,omitempty"`
-	Message      string `json:"message,omitempty"`
+	Status       int     `json:"status"`
+	Outcome      string  `json:"outcome,omitempty"`
+	OwnerCreated bool    `json:"owner_created"`
+	Code         string  `json:"code,omitempty"`
+	Detail       string  `json:"detail,omitempty"`
+	Errors       []fault `json:"errors,omitempty"`
+}
+
+type fault struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+func refuse(status int, code, field, message string) verdict {
+	return verdict{Status: status, Code: code, Errors: []fault{{field, message}}}
 }
 
 func newServer(t testing.TB) *server {
 	return &server{
 		t: t, holders: make(map[string]string), owners: make(map[string]string),
-		usernames: make(map[string]bool), answers: make(map[string]verdict),
+		usernames: make(map[string]bool), answers: make(map[string]verdict), bodies: make(map[string][]importer.Body),
 	}
 }
 
@@ -108,11 +121,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var answer struct {
-		Rows []verdict `json:"rows"`
+		Results []verdict `json:"results"`
 	}
+	key, dry := r.Header.Get("Idempotency-Key"), r.URL.Query().Get("dry_run") == "true"
 	s.mu.Lock()
-	for _, row := range body.Rows {
-		answer.Rows = append(answer.Rows, s.apply(row, number, r.URL.Query().Get("dry_run") == "true"))
+	if first, again := s.bodies[key]; again && !cmp.Equal(first, body.Rows) || key == "" {
+		s.t.Errorf("the key %q is used for two requests", key)
+	}
+	s.bodies[key] = body.Rows
+	for i, row := range body.Rows {
+		answer.Results = append(answer.Results, s.apply(row, fmt.Sprint(key, "#", i), number, dry))
 	}
 	s.mu.Unlock()
 	if s.after != nil && s.after(w, number) {
@@ -121,28 +139,26 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (s *server) apply(row importer.Body, number int, dry bool) verdict {
-	if row.Key == "" {
-		s.t.Error("a row has no key")
-	}
+// apply answers a row that was applied before as it did then.
+func (s *server) apply(row importer.Body, key string, number int, dry bool) verdict {
 	if s.judge != nil {
 		if status := s.judge(row.Name, number); status != 0 {
-			return verdict{Status: status, Code: "judged"}
+			return verdict{Status: status, Code: s.code}
 		}
 	}
-	if v, ok := s.answers[row.Key]; ok && !dry {
+	if v, ok := s.answers[key]; ok {
 		return v
 	}
 	v := s.decide(row, dry)
-	if !dry {
-		s.answers[row.Key] = v
+	if !dry && v.Outcome == "accepted" {
+		s.answers[key] = v
 	}
 	return v
 }
 
 func (s *server) decide(row importer.Body, dry bool) verdict {
 	invalid := func(field, message string) verdict {
-		return verdict{Status: 422, Code: "invalid", Field: field, Message: message}
+		return refuse(422, "invalid", field, message)
 	}
 	name, err := dnsname.Registrable(row.Name)
 	if err != nil {
@@ -151,12 +167,10 @@ func (s *server) decide(row importer.Body, dry bool) verdict {
 	if _, err := identity.Email(row.Owner.Email); err != nil {
 		return invalid("owner.email", err.Error())
 	}
-	if _, err := identity.Line(row.Owner.FirstName, 100); err != nil {
-		return invalid("owner.first_name", err.Error())
+	if _, err := identity.Line(row.Owner.Name, 100); err != nil {
+		return invalid("owner.profile.first_name", err.Error())
 	}
-	from, err1 := time.Parse(time.RFC3339, row.RegisteredAt)
-	until, err2 := time.Parse(time.RFC3339, row.ExpiresAt)
-	if err1 != nil || err2 != nil || !until.After(from) {
+	if row.ExpiresAt <= row.RegisteredAt {
 		return invalid("expires_at", "is not after registered_at")
 	}
 	if len(row.Nameservers) == 1 {
@@ -167,11 +181,11 @@ func (s *server) decide(row importer.Body, dry bool) verdict {
 	case held && holder == email:
 		return verdict{Status: 200, Outcome: "unchanged"}
 	case held:
-		return verdict{Status: 409, Code: "domain_held_by_other", Field: "name", Message: "belongs to another customer"}
+		return refuse(409, "domain_held_by_other", "name", "belongs to another customer")
 	}
 	_, known := s.owners[email]
 	if !known && s.usernames[username] {
-		return verdict{Status: 409, Code: "username_taken", Field: "owner.username", Message: "is taken"}
+		return refuse(409, "name_taken", "owner.username", "is already in use")
 	}
 	if !dry {
 		s.holders[name] = email

@@ -3,6 +3,7 @@ package importer
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,28 +13,26 @@ import (
 const (
 	batchPath    = "/v1/domains/import-batch"
 	maxBatchRows = 100
-	maxBatchSize = 56 << 10 // bytes of rows
+	maxBatchSize = 448 << 10 // bytes of rows
 )
 
 // Body is one row as the API takes it.
 type Body struct {
-	Key          string   `json:"idempotency_key"`
 	Name         string   `json:"name"`
 	RegisteredAt string   `json:"registered_at"`
 	ExpiresAt    string   `json:"expires_at"`
-	AutoRenew    *bool    `json:"auto_renew,omitempty"`
-	Locked       *bool    `json:"locked,omitempty"`
-	Privacy      *bool    `json:"privacy,omitempty"`
+	AutoRenew    bool     `json:"auto_renew"`
+	Locked       bool     `json:"locked"`
+	Privacy      bool     `json:"privacy"`
 	Nameservers  []string `json:"nameservers,omitempty"`
 	Owner        Owner    `json:"owner"`
 }
 
 // Owner is who a row gives its domain to, found or created by email.
 type Owner struct {
-	Email     string `json:"email"`
-	Username  string `json:"username"`
-	FirstName string `json:"first_name,omitempty"`
-	LastName  string `json:"last_name,omitempty"`
+	Email    string `json:"email"`
+	Username string `json:"username,omitempty"`
+	Name     string `json:"name,omitempty"`
 }
 
 // columnOf is the CSV column that a field of the API's came from.
@@ -46,7 +45,7 @@ func columnOf(field string) string {
 		return colEmail
 	case "owner.username":
 		return colUsername
-	case "owner.first_name", "owner.last_name":
+	case "owner.name", "owner.profile.first_name", "owner.profile.last_name":
 		return colName
 	case colRegistered, colExpires, colAutoRenew, colLocked, colPrivacy, colNameservers:
 		return field
@@ -59,7 +58,7 @@ type request struct {
 }
 
 type response struct {
-	Rows []result `json:"rows"`
+	Results []result `json:"results"`
 }
 
 // result is the API's answer to one row.
@@ -67,12 +66,10 @@ type result struct {
 	Status       int    `json:"status"`
 	Outcome      string `json:"outcome"` // accepted or unchanged
 	OwnerCreated bool   `json:"owner_created"`
-	Code         string `json:"code"`
-	Field        string `json:"field"`
-	Message      string `json:"message"`
+	problem
 }
 
-// problem is the API's answer to a request that it refuses (RFC 9457).
+// problem is what the API says about what it refuses (RFC 9457).
 type problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
@@ -82,17 +79,29 @@ type problem struct {
 	} `json:"errors"`
 }
 
-func (r result) ok() bool { return r.Status >= 200 && r.Status < 300 }
-
 func (r result) outcome() Outcome {
-	if r.ok() {
+	if r.Status >= 200 && r.Status < 300 {
 		return Outcome{Unchanged: r.Outcome == "unchanged", OwnerCreated: r.OwnerCreated}
 	}
-	code := r.Code
-	if code == "" {
-		code = "http_" + strconv.Itoa(r.Status)
+	why := refusal("", r.Code, r.Detail)
+	if len(r.Errors) > 0 {
+		why.Field, why.Reason = columnOf(r.Errors[0].Field), r.Errors[0].Message
 	}
-	return Outcome{Refused: refusal(columnOf(r.Field), code, r.Message)}
+	if why.Code == "" {
+		why.Code = "http_" + strconv.Itoa(r.Status)
+	}
+	if why.Reason == "" {
+		why.Reason = strings.ToLower(http.StatusText(r.Status))
+	}
+	return Outcome{Refused: why}
+}
+
+// passing are refusals that say: somebody else is at it at this very moment.
+var passing = []string{"name_reserved", "name_contended", "busy"}
+
+// temporary reports whether the row may fare better in a moment.
+func (r result) temporary() bool {
+	return temporary(r.Status) || r.Status == http.StatusConflict && slices.Contains(passing, r.Code)
 }
 
 // temporary reports whether the same request may fare better later: 504 says

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -39,6 +40,7 @@ func (im *run) work(ctx context.Context) error {
 	for read != nil || len(im.schedule.order) > 0 {
 		for b := im.schedule.take(im.InFlight - flying); b != nil; b = im.schedule.take(im.InFlight - flying) {
 			flying += len(b.rows)
+			b.key = "import-" + im.id + "-" + strconv.Itoa(b.rows[0].rec.Line)
 			go func() { back <- delivered{b, s.deliver(soft, hard, b)} }()
 		}
 		in := read
@@ -124,7 +126,7 @@ func (im *run) readRow(c *chunk) error {
 	if rec.Blank() {
 		return nil
 	}
-	r, err := newRow(im.cols, rec, im.id)
+	r, err := newRow(im.cols, rec)
 	if err == nil {
 		c.rows = append(c.rows, r)
 	}
