@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/commands/apikey"
+	"github.com/stewardhq/steward/commands/staff"
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/apitoken"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/fault"
+)
+
+// errUnauthorized answers every credential that does not open anything, for
+// whatever reason.
+var errUnauthorized = fault.New(fault.Unauthorized, "unauthorized", "send a valid API key as Authorization: Bearer stw_live_…")
+
+// authenticate finds out who sends a request. It reads the API key and the staff
+// member from the log, so a revoked key is out at once. When the log is away,
+// reads are answered from the read models, which then also say who the caller is.
+func (s *Server) authenticate(ctx context.Context, r *http.Request) error {
+	token, err := bearer(r.Header)
+	if err != nil {
+		return errUnauthorized
+	}
+	c := callOf(ctx)
+	if reads(r.Method) && s.outage.recent() {
+		return s.authenticateStale(ctx, c, token)
+	}
+	who, err := s.authenticateNow(ctx, token)
+	if err != nil && reads(r.Method) && s.away(ctx, err) {
+		return s.authenticateStale(ctx, c, token)
+	}
+	c.caller = who
+	return err
+}
+
+// bearer returns the API key that a request presents.
+func bearer(h http.Header) (apitoken.Token, error) {
+	value, _, err := single(h, "Authorization", errUnauthorized)
+	if err != nil {
+		return apitoken.Token{}, err
+	}
+	scheme, text, _ := strings.Cut(value, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return apitoken.Token{}, errUnauthorized
+	}
+	return apitoken.Parse(text)
+}
+
+// authenticateNow asks the log.
+func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, strongReadTimeout)
+	defer cancel()
+	key, err := decider.LoadAny(ctx, s.engine, apikey.Decider, events.APIKeyStream(token.ID()))
+	if err != nil {
+		return nil, err
+	}
+	matches := token.Matches(key.State.Hash)
+	if !matches || !key.State.Valid(s.clock.now()) {
+		return nil, errUnauthorized
+	}
+	member, err := decider.Load(ctx, s.engine, staff.Decider, key.StoreID, events.StaffStream(key.State.StaffID))
+	if err != nil {
+		return nil, err
+	}
+	if !member.State.Active {
+		return nil, errUnauthorized
+	}
+	return &caller{
+		storeID: key.StoreID, staffID: key.State.StaffID, keyID: key.State.ID,
+		role: member.State.Role, source: key.State.Source,
+	}, nil
+}
+
+// strongReadTimeout is how long a request waits for the log before it counts as
+// away.
+const strongReadTimeout = 3 * time.Second
+
+func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// away reports whether err means that the event store does not answer, and
+// remembers it for a moment, so that not every read waits to find out.
+func (s *Server) away(ctx context.Context, err error) bool {
+	slow := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if !slow && !errors.Is(err, eventstore.ErrUnavailable) && !errors.Is(err, eventstore.ErrClosed) {
+		return false
+	}
+	s.outage.begin()
+	return true
+}
+
+// authenticateStale asks the read models, as of when they were last current.
+func (s *Server) authenticateStale(ctx context.Context, c *call, token apitoken.Token) error {
+	keys, err := s.queries.APIKeysByPrefix(ctx, token.Prefix())
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.APIKeyID != token.ID() || !token.Matches(k.Hash) || !validKey(k, s.clock.now()) {
+			continue
+		}
+		members, err := s.queries.StaffByID(ctx, k.StoreID, []uuid.UUID{k.StaffID})
+		switch {
+		case err != nil:
+			return err
+		case len(members) == 0 || !members[0].Active:
+			return errUnauthorized
+		}
+		c.caller = &caller{storeID: k.StoreID, staffID: k.StaffID, keyID: k.APIKeyID, role: members[0].Role, source: k.Source}
+		return s.goStale(ctx, c)
+	}
+	return errUnauthorized
+}

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/identity"
+)
+
+// call is what the server knows of one request. It is made by the outermost
+// middleware, which also reads it last, to log.
+type call struct {
+	requestID string
+	method    string
+	path      string
+	query     string
+	header    http.Header
+	answer    http.Header // of the answer
+	body      []byte      // canonical JSON, nil without a body
+
+	caller *caller // nil until authenticated
+
+	// asOf is when the read model was current that answers because the event
+	// store is away; zero otherwise.
+	asOf time.Time
+}
+
+type callKey struct{}
+
+// callOf returns the call of a request. Every request has one.
+func callOf(ctx context.Context) *call {
+	c, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return &call{}
+	}
+	return c
+}
+
+// caller is who sent a request, as the credential says.
+type caller struct {
+	storeID uuid.UUID
+	staffID uuid.UUID
+	keyID   uuid.UUID
+	role    events.Role
+	source  events.Source
+}
+
+// actor is the caller as written into events. This is the only place that makes
+// the actor of a request, and nothing that a request says can reach it.
+func (c *caller) actor() events.Actor { return events.Reseller(c.staffID, c.keyID) }
+
+// principal is whose idempotency keys a request uses: the person's, whichever
+// of their API keys they send.
+func (c *caller) principal() string { return "staff:" + c.staffID.String() }
+
+// may reports whether the caller has a permission.
+func (c *caller) may(p permission) bool { return allows(c.role, p) }
+
+// callerOf returns the caller of an authenticated request.
+func callerOf(ctx context.Context) *caller {
+	if c := callOf(ctx).caller; c != nil {
+		return c
+	}
+	return &caller{}
+}
+
+// netOf is where a request came from, as it is kept with what it causes.
+func netOf(ctx context.Context) events.Net {
+	return events.Net{IP: middleware.GetClientIP(ctx), UserAgent: cleanUserAgent(callOf(ctx).header.Get("User-Agent"))}
+}
+
+const maxUserAgent = 256
+
+// cleanUserAgent keeps what is text, up to a limit: browsers send worse than we
+// accept from people, and that is no reason to refuse a request.
+func cleanUserAgent(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if runes := []rune(text); len(runes) > maxUserAgent {
+		text = string(runes[:maxUserAgent])
+	}
+	if clean, err := identity.Line(text, maxUserAgent); err == nil {
+		return clean
+	}
+	return ""
+}
+
+// queryOf is what the query of a call says.
+func queryOf(c *call) url.Values {
+	values, err := url.ParseQuery(c.query)
+	if err != nil {
+		return url.Values{}
+	}
+	return values
+}

@@ -1,0 +1,240 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/commands/customer"
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/wireid"
+)
+
+// NewCustomer is an account to be opened.
+type NewCustomer struct {
+	Email      string       `json:"email" doc:"An address at which nobody else has an account." example:"ada@example.com"`
+	Username   string       `json:"username" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores." example:"ada"`
+	ExternalID string       `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
+	Profile    ProfileInput `json:"profile,omitempty"`
+}
+
+// ProfileInput sets fields of a profile. A field that is left out stays as it
+// is; null or the empty text removes it.
+type ProfileInput struct {
+	FirstName  profileText `json:"first_name,omitzero"`
+	LastName   profileText `json:"last_name,omitzero"`
+	Company    profileText `json:"company,omitzero"`
+	Phone      profileText `json:"phone,omitzero" example:"+49 30 1234567"`
+	Street     profileText `json:"street,omitzero"`
+	PostalCode profileText `json:"postal_code,omitzero"`
+	City       profileText `json:"city,omitzero"`
+	Region     profileText `json:"region,omitzero"`
+	Country    profileText `json:"country,omitzero" doc:"Two letters (ISO 3166-1)." example:"DE"`
+}
+
+func (p ProfileInput) profile() events.Profile {
+	return events.Profile{
+		FirstName: p.FirstName.value, LastName: p.LastName.value, Company: p.Company.value, Phone: p.Phone.value,
+		Street: p.Street.value, PostalCode: p.PostalCode.value, City: p.City.value, Region: p.Region.value, Country: p.Country.value,
+	}
+}
+
+// profileText is a text, or null to remove it, or nothing to leave it alone.
+type profileText struct{ value events.Personal }
+
+// UnmarshalJSON reads a text or null.
+func (t *profileText) UnmarshalJSON(data []byte) error {
+	text := ""
+	if !bytes.Equal(data, []byte("null")) {
+		if err := json.Unmarshal(data, &text); err != nil {
+			return err
+		}
+	}
+	t.value = events.Clear(text)
+	return nil
+}
+
+// Schema describes it as a text that may be null.
+func (profileText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Nullable: true}
+}
+
+// CreateCustomerInput opens an account.
+type CreateCustomerInput struct {
+	CommandInput
+	Body NewCustomer
+}
+
+// createCustomer handles POST /v1/customers.
+func (s *Server) createCustomer(ctx context.Context, in *CreateCustomerInput) (*CommandOutput, error) {
+	r, err := s.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, out, err := s.openAccount(ctx, in.Body, events.OriginStaff, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.created(wireid.Format(wireid.Customer, id), customerPath(id), out, r), nil
+}
+
+// openAccount creates a customer with an id that follows from the command.
+func (s *Server) openAccount(ctx context.Context, n NewCustomer, origin events.Origin, r decider.Request) (uuid.UUID, decider.Outcome, error) {
+	return decider.Create(ctx, s.engine, customer.Decider, string(wireid.Customer), events.CustomerStream, func(id uuid.UUID) customer.Command {
+		return n.command(id, origin)
+	}, r)
+}
+
+func (n NewCustomer) command(id uuid.UUID, origin events.Origin) customer.Command {
+	return customer.Create{
+		CustomerID: id, LoginID: loginID(id), Origin: origin,
+		Email: n.Email, Username: n.Username, ExternalID: n.ExternalID, Profile: n.Profile.profile(),
+	}
+}
+
+// loginID is the id of the login that comes with a customer.
+func loginID(customer uuid.UUID) uuid.UUID { return uuid.NewSHA1(customer, []byte("login")) }
+
+// onCustomer handles a command on the customer in the path.
+func (s *Server) onCustomer(ctx context.Context, text string, command customer.Command) (*CommandOutput, error) {
+	id, err := pathID(wireid.Customer, text)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := decider.Handle(ctx, s.engine, customer.Decider, events.CustomerStream(id), command, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.answer(text, out, r), nil
+}
+
+// EditCustomerInput changes the profile.
+type EditCustomerInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body struct {
+		Profile ProfileInput `json:"profile"`
+	}
+}
+
+// editCustomer handles PATCH /v1/customers/{id}.
+func (s *Server) editCustomer(ctx context.Context, in *EditCustomerInput) (*CommandOutput, error) {
+	if len(callOf(ctx).header.Values("If-Match")) == 0 {
+		return nil, errIfMatch
+	}
+	return s.onCustomer(ctx, in.ID, customer.EditProfile{Profile: in.Body.Profile.profile()})
+}
+
+// ChangeEmailInput changes an email address.
+type ChangeEmailInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body struct {
+		Email string `json:"email" example:"ada@example.com"`
+	}
+}
+
+// changeCustomerEmail handles POST /v1/customers/{id}/change-email.
+func (s *Server) changeCustomerEmail(ctx context.Context, in *ChangeEmailInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.ChangeEmail{Email: in.Body.Email})
+}
+
+// ChangeUsernameInput changes a username.
+type ChangeUsernameInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body struct {
+		Username string `json:"username" example:"ada"`
+	}
+}
+
+// changeCustomerUsername handles POST /v1/customers/{id}/change-username.
+func (s *Server) changeCustomerUsername(ctx context.Context, in *ChangeUsernameInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.ChangeUsername{Username: in.Body.Username})
+}
+
+// ChangeExternalIDInput changes the id in the reseller's own systems.
+type ChangeExternalIDInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body struct {
+		ExternalID string `json:"external_id" doc:"The empty text removes it." example:"crm-4711"`
+	}
+}
+
+// changeCustomerExternalID handles POST /v1/customers/{id}/change-external-id.
+func (s *Server) changeCustomerExternalID(ctx context.Context, in *ChangeExternalIDInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.ChangeExternalID{ExternalID: in.Body.ExternalID})
+}
+
+// ShutOutInput suspends or bans.
+type ShutOutInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body *struct {
+		ReasonCode   events.ReasonCode `json:"reason_code,omitempty" enum:"fraud,customer_request,terms_violation,non_payment,other"`
+		Reason       string            `json:"reason,omitempty" doc:"In your own words, up to 1000 characters. It is kept for ever, encrypted."`
+		HoldServices bool              `json:"hold_services,omitempty" doc:"Also put the domains on hold. Without it they stay untouched."`
+	}
+}
+
+// suspendCustomer handles POST /v1/customers/{id}/suspend.
+func (s *Server) suspendCustomer(ctx context.Context, in *ShutOutInput) (*CommandOutput, error) {
+	c := customer.Suspend{By: callerOf(ctx).actor()}
+	if in.Body != nil {
+		c.ReasonCode, c.Reason, c.HoldServices = in.Body.ReasonCode, in.Body.Reason, in.Body.HoldServices
+	}
+	return s.onCustomer(ctx, in.ID, c)
+}
+
+// banCustomer handles POST /v1/customers/{id}/ban.
+func (s *Server) banCustomer(ctx context.Context, in *ShutOutInput) (*CommandOutput, error) {
+	c := customer.Ban{By: callerOf(ctx).actor()}
+	if in.Body != nil {
+		c.ReasonCode, c.Reason, c.HoldServices = in.Body.ReasonCode, in.Body.Reason, in.Body.HoldServices
+	}
+	return s.onCustomer(ctx, in.ID, c)
+}
+
+// ReactivateInput lets somebody back in.
+type ReactivateInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body *struct {
+		ReleaseServices bool `json:"release_services,omitempty" doc:"Also take the domains off hold."`
+	}
+}
+
+// reactivateCustomer handles POST /v1/customers/{id}/reactivate.
+func (s *Server) reactivateCustomer(ctx context.Context, in *ReactivateInput) (*CommandOutput, error) {
+	c := customer.Reactivate{By: callerOf(ctx).actor()}
+	if in.Body != nil {
+		c.ReleaseServices = in.Body.ReleaseServices
+	}
+	return s.onCustomer(ctx, in.ID, c)
+}
+
+// PlainInput is a command that needs nothing but the id.
+type PlainInput struct {
+	CommandInput
+	ID   string `path:"id"`
+	Body *struct{}
+}
+
+// deleteCustomer handles POST /v1/customers/{id}/delete.
+func (s *Server) deleteCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.Delete{By: callerOf(ctx).actor()})
+}
+
+// restoreCustomer handles POST /v1/customers/{id}/restore.
+func (s *Server) restoreCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.Restore{By: callerOf(ctx).actor()})
+}

@@ -1,0 +1,223 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/commands/customer"
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/wireid"
+	"github.com/stewardhq/steward/projections"
+)
+
+// CustomerDetail is everything about one customer.
+type CustomerDetail struct {
+	Badge            projections.Badge  `json:"badge" enum:"green,yellow,red,"`
+	ID               string             `json:"id" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	Name             string             `json:"name"`
+	Email            *string            `json:"email"`
+	Username         *string            `json:"username"`
+	ExternalID       *string            `json:"external_id"`
+	Status           CustomerStatus     `json:"status"`
+	Login            CustomerLogin      `json:"login"`
+	Profile          ProfileView        `json:"profile"`
+	Origin           events.Origin      `json:"origin" enum:"staff,self,checkout,import" doc:"How the account came to be."`
+	CreatedAt        time.Time          `json:"created_at"`
+	UpdatedAt        time.Time          `json:"updated_at"`
+	Revision         int64              `json:"revision" doc:"The version of all this. As an ETag it reads \"r<revision>\"."`
+	Links            CustomerLinks      `json:"links"`
+	AvailableActions *[]customer.Action `json:"available_actions,omitempty" doc:"What you could do to the customer now with an effect. Left out while that cannot be known."`
+}
+
+// CustomerStatus is where a customer stands, and since when, why and by whom.
+type CustomerStatus struct {
+	Value        events.CustomerStatus `json:"value" enum:"pending,active,suspended,banned,deleted,erased"`
+	Since        time.Time             `json:"since"`
+	By           Actor                 `json:"by"`
+	ReasonCode   events.ReasonCode     `json:"reason_code,omitempty"`
+	Reason       string                `json:"reason,omitempty" doc:"What was written when the customer was suspended or banned."`
+	HoldServices bool                  `json:"hold_services" doc:"Whether the domains are on hold with the account."`
+}
+
+// CustomerLogin is how the customer signs in.
+type CustomerLogin struct {
+	ID           string     `json:"id"`
+	LastSignInAt *time.Time `json:"last_sign_in_at"`
+	LastSignInIP *string    `json:"last_sign_in_ip"`
+}
+
+// ProfileView is what a customer is called and where they can be reached.
+type ProfileView struct {
+	FirstName  *string `json:"first_name"`
+	LastName   *string `json:"last_name"`
+	Company    *string `json:"company"`
+	Phone      *string `json:"phone"`
+	Street     *string `json:"street"`
+	PostalCode *string `json:"postal_code"`
+	City       *string `json:"city"`
+	Region     *string `json:"region"`
+	Country    *string `json:"country"`
+}
+
+// IDInput names one thing in the path.
+type IDInput struct {
+	ReadInput
+	ID string `path:"id"`
+}
+
+// CustomerOutput is the answer with one customer.
+type CustomerOutput struct {
+	ETag string `header:"ETag"`
+	Body CustomerDetail
+}
+
+// getCustomer handles GET /v1/customers/{id}.
+func (s *Server) getCustomer(ctx context.Context, in *IDInput) (out *CustomerOutput, err error) {
+	id, err := pathID(wireid.Customer, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	store := callerOf(ctx).storeID
+	err = s.read(ctx, in.ReadInput, func(ctx context.Context) error {
+		loaded, err := s.loadCustomer(ctx, store, id)
+		if err != nil {
+			return err
+		}
+		out, err = s.customerFromLog(ctx, loaded)
+		return err
+	}, func(ctx context.Context) error {
+		row, found, err := s.queries.Customer(ctx, store, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return customer.ErrNotFound
+		}
+		out, err = s.customerFromRow(ctx, row)
+		return err
+	})
+	return out, err
+}
+
+// customerFromLog is the detail as of the last event of the customer's stream.
+func (s *Server) customerFromLog(ctx context.Context, loaded decider.Loaded[customer.State]) (*CustomerOutput, error) {
+	state, who := loaded.State, callerOf(ctx)
+	d := CustomerDetail{
+		Badge: projections.Customer{Status: state.Status}.Badge(), ID: wireid.Format(wireid.Customer, state.ID),
+		Email: shown(state.Email), Username: shown(state.Username), ExternalID: shown(state.ExternalID),
+		Login: CustomerLogin{ID: wireid.Format(wireid.Login, state.LoginID)}, Profile: profileView(state.Profile),
+		Revision: int64(loaded.Revision), Links: customerLinks(state.ID),
+	}
+	d.Name = customerName(text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username))
+	d.Status = CustomerStatus{Value: state.Status, HoldServices: state.Hold}
+	var by events.Actor
+	for _, env := range loaded.History() {
+		s.clock.saw(env.Metadata.OccurredAt)
+		if e, ok := env.Event.(events.CustomerCreated); ok {
+			d.CreatedAt, d.Origin = env.RecordedAt, e.Origin
+		}
+		d.UpdatedAt = env.RecordedAt
+		if d.Status.follow(env) {
+			by = env.Metadata.Actor
+		}
+	}
+	actor, err := s.actorOf(ctx, loaded.StoreID, by)
+	if err != nil {
+		return nil, err
+	}
+	d.Status.By = actor
+	actions := permittedActions(who, customer.Actions(state, who.actor()))
+	d.AvailableActions = &actions
+	return &CustomerOutput{ETag: etag(loaded.Revision), Body: d}, nil
+}
+
+// follow takes over what an event says of the status, and reports whether it
+// set it.
+func (c *CustomerStatus) follow(env events.Envelope) bool {
+	switch e := env.Event.(type) {
+	case events.CustomerCreated:
+	case events.CustomerReactivated:
+		c.ReasonCode, c.Reason = "", ""
+	case events.CustomerSuspended:
+		c.ReasonCode, c.Reason = e.ReasonCode, reasonText(e.Reason)
+	case events.CustomerBanned:
+		c.ReasonCode, c.Reason = e.ReasonCode, reasonText(e.Reason)
+	case events.CustomerDeleted, events.CustomerRestored:
+	default:
+		return false
+	}
+	c.Since = env.RecordedAt
+	return true
+}
+
+func reasonText(p events.Personal) string {
+	if p.IsErased() {
+		return projections.ErasedText
+	}
+	text, _ := p.Reveal()
+	return text
+}
+
+// customerFromRow is the detail as the list shows it. Phone and address are in
+// the log alone.
+func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*CustomerOutput, error) {
+	row := customerRow(c)
+	actor := events.Actor{Kind: c.StatusActorKind, ID: c.StatusActorID}
+	if c.StatusStaffID != nil {
+		actor.StaffID = *c.StatusStaffID
+	}
+	by, err := s.actorOf(ctx, c.StoreID, actor)
+	if err != nil {
+		return nil, err
+	}
+	return &CustomerOutput{ETag: etag(eventstore.Revision(c.Revision)), Body: CustomerDetail{
+		Badge: row.Badge, ID: row.ID, Name: row.Name, Email: row.Email, Username: row.Username, ExternalID: row.ExternalID,
+		Status: CustomerStatus{
+			Value: c.Status, Since: c.StatusSince, By: by, ReasonCode: c.ReasonCode, HoldServices: c.HoldServices,
+		},
+		Login:   CustomerLogin{ID: wireid.Format(wireid.Login, c.LoginID), LastSignInAt: c.LastSignInAt, LastSignInIP: c.LastSignInIP},
+		Profile: ProfileView{FirstName: c.FirstName, LastName: c.LastName, Company: c.Company, Country: c.Country},
+		Origin:  c.Origin, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Revision: int64(c.Revision), Links: row.Links,
+	}}, nil
+}
+
+// actionPermissions says which permission an action needs, as its route does.
+var actionPermissions = map[customer.Action]permission{
+	customer.ActionEditProfile: permitCustomersWrite, customer.ActionChangeEmail: permitCustomersWrite,
+	customer.ActionChangeUsername: permitCustomersWrite, customer.ActionChangeExternalID: permitCustomersWrite,
+	customer.ActionSuspend: permitCustomersSuspend, customer.ActionReactivate: permitCustomersSuspend,
+	customer.ActionBan: permitCustomersBan, customer.ActionDelete: permitCustomersDelete, customer.ActionRestore: permitCustomersDelete,
+}
+
+func permittedActions(who *caller, all []customer.Action) []customer.Action {
+	permitted := []customer.Action{}
+	for _, action := range all {
+		if p, ok := actionPermissions[action]; ok && who.may(p) {
+			permitted = append(permitted, action)
+		}
+	}
+	return permitted
+}
+
+func profileView(p events.Profile) ProfileView {
+	return ProfileView{
+		FirstName: shown(p.FirstName), LastName: shown(p.LastName), Company: shown(p.Company), Phone: shown(p.Phone),
+		Street: shown(p.Street), PostalCode: shown(p.PostalCode), City: shown(p.City), Region: shown(p.Region), Country: shown(p.Country),
+	}
+}
+
+// shown is a personal value as callers see it: null when there is none, or none
+// any more.
+func shown(p events.Personal) *string {
+	text, ok := p.Reveal()
+	if !ok {
+		return nil
+	}
+	return &text
+}
+
+func staffPath(id uuid.UUID) string { return "/v1/staff/" + wireid.Format(wireid.Staff, id) }

@@ -1,0 +1,152 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/fault"
+	"github.com/stewardhq/steward/internal/wireid"
+)
+
+// ReadInput is what every read accepts.
+type ReadInput struct {
+	MinPosition string `header:"Steward-Min-Position" doc:"A position that a command answered: the answer shows at least what had happened by then, or is 503 read_model_behind."`
+}
+
+// errBadID refuses an id that cannot be one.
+var errBadID = fault.New(fault.Malformed, "bad_id", "this is not an id of that kind")
+
+// await waits until the read models have reached the position that the caller
+// asks for.
+func (s *Server) await(ctx context.Context, in ReadInput) error {
+	if in.MinPosition == "" {
+		return nil
+	}
+	position, err := s.parsePosition(in.MinPosition)
+	if err != nil {
+		return err
+	}
+	return s.waiter.Wait(ctx, position)
+}
+
+// read answers from the log, which is always current. When the log is away it
+// answers from the read models, and says as of when that was.
+func (s *Server) read(ctx context.Context, in ReadInput, current, stale func(context.Context) error) error {
+	if in.MinPosition != "" {
+		if _, err := s.parsePosition(in.MinPosition); err != nil {
+			return err
+		}
+	}
+	if c := callOf(ctx); c.asOf.IsZero() {
+		strong, cancel := context.WithTimeout(ctx, strongReadTimeout)
+		defer cancel()
+		err := current(strong)
+		if err == nil || !s.away(ctx, err) {
+			return err
+		}
+		if err := s.goStale(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := s.await(ctx, in); err != nil {
+		return err
+	}
+	return stale(ctx)
+}
+
+// goStale notes that the rest of the call is answered from the read models.
+func (s *Server) goStale(ctx context.Context, c *call) error {
+	at, err := s.dataAsOf(ctx)
+	if err != nil {
+		return err
+	}
+	c.asOf = at
+	c.answer.Set("X-Data-As-Of", at.UTC().Format(time.RFC3339Nano))
+	return nil
+}
+
+// pathID reads the id in a path.
+func pathID(kind wireid.Kind, text string) (uuid.UUID, error) {
+	id, err := wireid.Parse(kind, text)
+	if err != nil {
+		return uuid.Nil, errBadID.On("id", err.Error())
+	}
+	return id, nil
+}
+
+// filterID reads an id that a list is filtered by; the empty text is none.
+func filterID(kind wireid.Kind, name, text string) (uuid.UUID, error) {
+	if text == "" {
+		return uuid.Nil, nil
+	}
+	id, err := wireid.Parse(kind, text)
+	if err != nil {
+		return uuid.Nil, errBadID.On(name, err.Error())
+	}
+	return id, nil
+}
+
+// Actor is who did something, as staff see it.
+type Actor struct {
+	Kind  events.ActorKind `json:"kind" enum:"customer,reseller,as_customer,system"`
+	Label string           `json:"label" doc:"The same in words: Customer, Reseller, As Customer, System." example:"Reseller"`
+	Staff *Person          `json:"staff,omitempty" doc:"The person behind Reseller and As Customer. Customers do not see it."`
+	ID    string           `json:"id,omitempty" doc:"The customer, or the name of the component of the system."`
+}
+
+// Person is a member of the team.
+type Person struct {
+	ID   string `json:"id" example:"stf_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	Name string `json:"name" doc:"Or the email address of somebody without a name."`
+	Self string `json:"self" doc:"Where to read more."`
+}
+
+var actorLabels = map[events.ActorKind]string{
+	events.ActorCustomer: "Customer", events.ActorReseller: "Reseller",
+	events.ActorAsCustomer: "As Customer", events.ActorSystem: "System",
+}
+
+// shownActor is an actor with the name of the staff member.
+func shownActor(kind events.ActorKind, id string, staff uuid.UUID, name string) Actor {
+	a := Actor{Kind: kind, Label: actorLabels[kind]}
+	switch kind {
+	case events.ActorSystem:
+		a.ID = id
+	case events.ActorCustomer, events.ActorAsCustomer:
+		if parsed, err := uuid.Parse(id); err == nil {
+			a.ID = wireid.Format(wireid.Customer, parsed)
+		}
+	}
+	if staff != uuid.Nil {
+		a.Staff = &Person{ID: wireid.Format(wireid.Staff, staff), Name: name, Self: staffPath(staff)}
+	}
+	return a
+}
+
+// actorOf is the actor of an event; it looks the name up.
+func (s *Server) actorOf(ctx context.Context, store uuid.UUID, a events.Actor) (Actor, error) {
+	name := ""
+	if a.StaffID != uuid.Nil {
+		members, err := s.queries.StaffByID(ctx, store, []uuid.UUID{a.StaffID})
+		if err != nil {
+			return Actor{}, err
+		}
+		for _, m := range members {
+			if name = text(m.Name); name == "" {
+				name = text(m.Email)
+			}
+		}
+	}
+	return shownActor(a.Kind, a.ID, a.StaffID, name), nil
+}
+
+// text is a column that may be missing.
+func text(column *string) string {
+	if column == nil {
+		return ""
+	}
+	return *column
+}

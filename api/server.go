@@ -1,0 +1,203 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/projector"
+	"github.com/stewardhq/steward/internal/reactions"
+	"github.com/stewardhq/steward/projections"
+)
+
+// Config is what a server works with. Engine, LogID, Pool, Group and both keys
+// are required.
+type Config struct {
+	Engine *decider.Engine
+	// LogID is the id of the log, which positions are bound to.
+	LogID uuid.UUID
+	// Pool reads the read models.
+	Pool *pgxpool.Pool
+	// Group is the one that the read models belong to.
+	Group projector.Group
+	// Projector is the one that keeps them current in this process; nil when
+	// another process does.
+	Projector *projector.Projector
+	// Reactions tell how they are; nil when they run elsewhere.
+	Reactions Reactions
+	// FingerprintKey keys the fingerprints of requests, CursorKey seals cursors,
+	// positions and confirmations.
+	FingerprintKey []byte
+	CursorKey      []byte
+	// Registry receives the metrics and is what /metrics shows; by default an
+	// empty one.
+	Registry *prometheus.Registry
+	// Logger gets a line for every request; nil discards.
+	Logger *slog.Logger
+	// TrustedProxies are the networks whose X-Forwarded-For is believed. Without
+	// any, the address of the connection is the caller's.
+	TrustedProxies []netip.Prefix
+	// Now is the clock, [time.Now] if nil.
+	Now func() time.Time
+	// Version of the program, as the documentation shows it.
+	Version string
+}
+
+// Reactions are what [reactions.Router] runs.
+type Reactions interface {
+	Statuses() []reactions.Status
+}
+
+// Server is the HTTP interface. It is a [http.Handler].
+type Server struct {
+	engine    *decider.Engine
+	pool      *pgxpool.Pool
+	queries   projections.Queries
+	waiter    *projector.Waiter
+	projector *projector.Projector
+	reactions Reactions
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	requests  *prometheus.HistogramVec
+	logID     uuid.UUID
+	tokens    *tokens
+	clock     clock
+	outage    outage
+	drain     draining
+
+	fingerprintKey []byte
+
+	router *chi.Mux
+	huma   huma.API
+	table  []route
+	spec   specification
+}
+
+// minKey is the least that a key must have.
+const minKey = 32
+
+// New makes a server. It fails when something that it needs is missing.
+func New(c Config) (*Server, error) {
+	if c.Engine == nil || c.Pool == nil || c.LogID == uuid.Nil {
+		return nil, errors.New("api: an engine, a pool and the id of the log are required")
+	}
+	if len(c.FingerprintKey) < minKey {
+		return nil, fmt.Errorf("api: the fingerprint key has %d bytes, it needs %d", len(c.FingerprintKey), minKey)
+	}
+	sealing, err := newTokens(c.CursorKey)
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	requests, err := newRequests(c.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("api: metrics: %w", err)
+	}
+	s := &Server{
+		engine: c.Engine, pool: c.Pool, queries: projections.NewQueries(c.Pool), waiter: projector.NewWaiter(c.Pool, c.Group, c.Projector),
+		projector: c.Projector, reactions: c.Reactions, log: c.Logger, registry: c.Registry, requests: requests,
+		logID: c.LogID, tokens: sealing, fingerprintKey: c.FingerprintKey,
+	}
+	s.clock.wall = c.Now
+	s.router = chi.NewMux()
+	s.router.Use(s.observe, secure, clientIP(c.TrustedProxies), middleware.GetHead)
+	s.router.NotFound(s.noRoute)
+	s.router.MethodNotAllowed(s.noMethod)
+	s.huma = newHuma(s.router, c.Version)
+	s.routes()
+	s.pages()
+	if s.spec, err = specify(s.huma); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// routes is the whole URL space but for the pages that people look at.
+func (s *Server) routes() {
+	g, p, patch := http.MethodGet, http.MethodPost, http.MethodPatch
+
+	const store = "Store"
+	add(s, route{g, "/v1/store", permitStoreRead, "Read your store", store, 0}, s.getOwnStore)
+	add(s, route{g, "/v1/stores", permitStoreRead, "List the stores that you can see, which is your own", store, 0}, s.listStores)
+	add(s, route{g, "/v1/stores/{id}", permitStoreRead, "Read a store", store, 0}, s.getStore)
+	add(s, route{p, "/v1/stores/{id}/rename", permitStoreWrite, "Change the name that customers see", store, 0}, s.renameStore)
+	add(s, route{p, "/v1/stores/{id}/change-hosts", permitStoreWrite, "Change the host names of the store", store, 0}, s.changeStoreHosts)
+	add(s, route{p, "/v1/stores/{id}/change-branding", permitStoreWrite, "Change logo and colour", store, 0}, s.changeStoreBranding)
+
+	const team = "Team"
+	add(s, route{g, "/v1/staff", permitStaffRead, "List the team", team, 0}, s.listStaff)
+	add(s, route{p, "/v1/staff", permitStaffWrite, "Add a team member", team, 0}, s.createStaff)
+	add(s, route{g, "/v1/staff/{id}", permitStaffRead, "Read a team member", team, 0}, s.getStaff)
+	add(s, route{p, "/v1/staff/{id}/rename", permitStaffWrite, "Change a team member's name", team, 0}, s.renameStaff)
+	add(s, route{p, "/v1/staff/{id}/change-email", permitStaffWrite, "Change a team member's email address", team, 0}, s.changeStaffEmail)
+	add(s, route{p, "/v1/staff/{id}/change-role", permitStaffWrite, "Change what a team member may do", team, 0}, s.changeStaffRole)
+	add(s, route{p, "/v1/staff/{id}/deactivate", permitStaffWrite, "Stop a team member and all their API keys", team, 0}, s.deactivateStaff)
+	add(s, route{p, "/v1/staff/{id}/reactivate", permitStaffWrite, "Let a team member back in", team, 0}, s.reactivateStaff)
+
+	const keys = "API keys"
+	add(s, route{g, "/v1/api-keys", permitKeysRead, "List API keys", keys, 0}, s.listAPIKeys)
+	add(s, route{p, "/v1/api-keys", permitKeysWrite, "Create an API key; its secret is in the answer and nowhere else", keys, 0}, s.createAPIKey)
+	add(s, route{p, "/v1/api-keys/{id}/revoke", permitKeysWrite, "End an API key for good", keys, 0}, s.revokeAPIKey)
+
+	const customers = "Customers"
+	add(s, route{g, "/v1/customers", permitCustomersRead, "List and search customers", customers, 0}, s.listCustomers)
+	add(s, route{p, "/v1/customers", permitCustomersWrite, "Open an account", customers, 0}, s.createCustomer)
+	add(s, route{g, "/v1/customers/{id}", permitCustomersRead, "Read a customer", customers, 0}, s.getCustomer)
+	add(s, route{patch, "/v1/customers/{id}", permitCustomersWrite, "Edit a customer's profile", customers, 0}, s.editCustomer)
+	add(s, route{p, "/v1/customers/{id}/change-email", permitCustomersWrite, "Change the email address", customers, 0}, s.changeCustomerEmail)
+	add(s, route{p, "/v1/customers/{id}/change-username", permitCustomersWrite, "Change the username", customers, 0}, s.changeCustomerUsername)
+	add(s, route{p, "/v1/customers/{id}/change-external-id", permitCustomersWrite, "Change the id in your own systems", customers, 0}, s.changeCustomerExternalID)
+	add(s, route{p, "/v1/customers/{id}/suspend", permitCustomersSuspend, "Suspend: shut the customer out until reactivated", customers, 0}, s.suspendCustomer)
+	add(s, route{p, "/v1/customers/{id}/reactivate", permitCustomersSuspend, "Let a suspended or banned customer back in", customers, 0}, s.reactivateCustomer)
+	add(s, route{p, "/v1/customers/{id}/ban", permitCustomersBan, "Ban: shut the customer out for good", customers, 0}, s.banCustomer)
+	add(s, route{p, "/v1/customers/{id}/delete", permitCustomersDelete, "Delete softly: hide the customer, keep everything", customers, 0}, s.deleteCustomer)
+	add(s, route{p, "/v1/customers/{id}/restore", permitCustomersDelete, "Undo a deletion", customers, 0}, s.restoreCustomer)
+	add(s, route{g, "/v1/customers/{id}/domains", permitDomainsRead, "List a customer's domains", customers, 0}, s.listCustomerDomains)
+	add(s, route{g, "/v1/customers/{id}/log", permitLogsRead, "Read a customer's event log", customers, 0}, s.listCustomerLog)
+	add(s, route{g, "/v1/customers/{id}/suspensions", permitCustomersRead, "Read why and when a customer was suspended, banned and let back in", customers, 0}, s.listSuspensions)
+
+	const domains = "Domains"
+	add(s, route{g, "/v1/domains", permitDomainsRead, "List and search domains", domains, 0}, s.listDomains)
+	add(s, route{p, "/v1/domains", permitDomainsWrite, "Register a domain for a customer", domains, 0}, s.registerDomain)
+	add(s, route{p, "/v1/domains/import", permitDomainsWrite, "Import a domain, with its owner if need be", domains, 0}, s.importDomain)
+	add(s, route{p, "/v1/domains/import-batch", permitDomainsWrite, "Import up to 100 domains", domains, 0}, s.importDomains)
+	add(s, route{g, "/v1/domains/{id}", permitDomainsRead, "Read a domain", domains, 0}, s.getDomain)
+	add(s, route{g, "/v1/domains/{id}/log", permitLogsRead, "Read a domain's event log", domains, 0}, s.listDomainLog)
+	add(s, route{p, "/v1/domains/{id}/set-auto-renew", permitDomainsWrite, "Set whether the domain renews itself", domains, 0}, s.setAutoRenew)
+	add(s, route{p, "/v1/domains/{id}/set-lock", permitDomainsWrite, "Set whether the domain is locked against transfer", domains, 0}, s.setLock)
+	add(s, route{p, "/v1/domains/{id}/set-privacy", permitDomainsWrite, "Set whether public lookups hide the contacts", domains, 0}, s.setPrivacy)
+	add(s, route{p, "/v1/domains/{id}/set-nameservers", permitDomainsWrite, "Set the nameservers", domains, 0}, s.setNameservers)
+	add(s, route{p, "/v1/domains/{id}/push-preview", permitDomainsPush, "See what a push would do, and get the token that confirms it", domains, 0}, s.previewPush)
+	add(s, route{p, "/v1/domains/{id}/push", permitDomainsPush, "Push a domain to another customer, existing or new", domains, 0}, s.pushDomain)
+
+	const logs = "Logs and events"
+	add(s, route{g, "/v1/log", permitLogsRead, "Read the event log of the store", logs, 0}, s.listLog)
+	add(s, route{g, "/v1/events", permitEventsRead, "Read the events as they were recorded, oldest first", logs, 0}, s.listEvents)
+	add(s, route{g, "/v1/event-types", permitLogsRead, "List the types of events with the schemas of their data", logs, 0}, s.listEventTypes)
+
+	const operations = "Operations"
+	add(s, route{g, "/livez", permitAnyone, "Whether the process is alive", operations, 0}, s.getLive)
+	add(s, route{g, "/readyz", permitAnyone, "Whether everything that is needed is there; names what is not", operations, 0}, s.getReady)
+}
