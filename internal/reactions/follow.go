@@ -13,7 +13,7 @@ import (
 // follow is one reading of the log for a topic, from its checkpoint to a
 // failure.
 type follow struct {
-	*Subscriber
+	SubscriberConfig
 	topic      string
 	checkpoint Checkpoint
 	out        chan<- *message.Message
@@ -134,7 +134,8 @@ func (f *follow) deliver(ctx context.Context, r events.Record) error {
 func (f *follow) offer(ctx context.Context, r events.Record) (acked bool, err error) {
 	mctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	msg := toMessage(mctx, r)
+	msg := message.NewMessageWithContext(mctx, r.ID.String(), r.Data)
+	msg.Metadata = f.Metadata(r)
 	select {
 	case f.out <- msg:
 	case <-ctx.Done():

@@ -1,7 +1,6 @@
 package reactions
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -24,11 +23,8 @@ const (
 	KeyMetadata   = "metadata" // the stored metadata
 )
 
-// toMessage makes a message of a record, with a context that lasts until it is
-// acknowledged or refused.
-func toMessage(ctx context.Context, r events.Record) *message.Message {
-	msg := message.NewMessageWithContext(ctx, r.ID.String(), r.Data)
-	msg.Metadata = message.Metadata{
+func metadataOf(r events.Record) message.Metadata {
+	return message.Metadata{
 		KeyType:       r.Type,
 		KeyStream:     r.Stream,
 		KeyRevision:   strconv.FormatUint(r.Revision, 10),
@@ -37,11 +33,10 @@ func toMessage(ctx context.Context, r events.Record) *message.Message {
 		KeyRecordedAt: r.RecordedAt.Format(time.RFC3339Nano),
 		KeyMetadata:   string(r.Metadata),
 	}
-	return msg
 }
 
 // RecordOf is the record that a message of a [Subscriber] was made of. It fails
-// on any other message.
+// on one whose metadata are not those of this package.
 func RecordOf(msg *message.Message) (events.Record, error) {
 	r := events.Record{
 		Type: msg.Metadata.Get(KeyType), Stream: msg.Metadata.Get(KeyStream),

@@ -37,7 +37,7 @@ type Config struct {
 
 // Router runs reactions.
 type Router struct {
-	Config
+	config Config
 	wanted map[string]map[string]bool // stored names by reaction
 	rows   map[string]*row
 	health *health
@@ -53,7 +53,7 @@ func NewRouter(c Config) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{
-		Config: c, health: newHealth(c.Now),
+		config: c, health: newHealth(c.Now),
 		wanted: make(map[string]map[string]bool), rows: make(map[string]*row),
 	}
 	for _, reaction := range c.Reactions {
@@ -78,29 +78,29 @@ const closeTimeout = 10 * time.Second
 // with [ErrNoCheckpoint] if a reaction has no checkpoint and the log has
 // events, and with the errors of the log and of Postgres. A Router runs once.
 func (r *Router) Run(ctx context.Context) error {
-	for _, reaction := range r.Reactions {
+	for _, reaction := range r.config.Reactions {
 		if err := r.ready(ctx, reaction.Name); err != nil {
 			return err
 		}
 	}
-	if len(r.Reactions) == 0 {
+	if len(r.config.Reactions) == 0 {
 		<-ctx.Done()
 		return nil
 	}
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, logger(r.Logger))
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, logger(r.config.Logger))
 	if err != nil {
 		return fmt.Errorf("make router: %w", err)
 	}
 	subscriber := NewSubscriber(SubscriberConfig{
-		Log:        r.Log,
+		Log:        r.config.Log,
 		Checkpoint: func(topic string) Checkpoint { return r.rows[topic] },
 		Wants:      func(topic string, record events.Record) bool { return r.wants(topic, record.Type) },
-		Backoff:    r.Backoff,
-		Logger:     r.Logger,
+		Backoff:    r.config.Backoff,
+		Logger:     r.config.Logger,
 		health:     r.health,
 	})
 	defer func() { _ = subscriber.Close() }() // always nil
-	for _, reaction := range r.Reactions {
+	for _, reaction := range r.config.Reactions {
 		router.AddConsumerHandler(reaction.Name, reaction.Name, subscriber, r.handler(reaction))
 	}
 	switch err := router.Run(ctx); {
@@ -127,14 +127,14 @@ func (r *Router) ready(ctx context.Context, reaction string) error {
 	if !errors.Is(err, ErrNoCheckpoint) {
 		return err
 	}
-	head, headErr := r.Log.Head(ctx)
+	head, headErr := r.config.Log.Head(ctx)
 	if headErr != nil {
 		return headErr
 	}
 	if head != (events.Position{}) {
 		return fmt.Errorf("%w and the log has events: say where it begins with steward reactions reset %s --to now|POSITION --reason TEXT", err, reaction)
 	}
-	return r.Checkpoints.Begin(ctx, reaction)
+	return r.config.Checkpoints.Begin(ctx, reaction)
 }
 
 // handler makes Watermill's handler of a reaction.

@@ -31,6 +31,9 @@ type SubscriberConfig struct {
 	// Backoff is the pause after so many failures in a row, from 1. Nil is
 	// 100 ms, doubled each time up to 30 s.
 	Backoff func(failures int) time.Duration
+	// Metadata makes the metadata of a message. Nil gives it the keys of this
+	// package.
+	Metadata func(events.Record) message.Metadata
 	// Logger hears of failures; nil discards.
 	Logger *slog.Logger
 
@@ -40,7 +43,7 @@ type SubscriberConfig struct {
 // Subscriber follows the log for any number of topics, each in its order and
 // with one message at a time. It implements [message.Subscriber].
 type Subscriber struct {
-	SubscriberConfig
+	config  SubscriberConfig
 	closing context.Context
 	close   context.CancelFunc
 
@@ -69,13 +72,16 @@ func NewSubscriber(c SubscriberConfig) *Subscriber {
 	if c.Backoff == nil {
 		c.Backoff = backoff
 	}
+	if c.Metadata == nil {
+		c.Metadata = metadataOf
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.health == nil {
 		c.health = newHealth(nil)
 	}
-	s := &Subscriber{SubscriberConfig: c}
+	s := &Subscriber{config: c}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
@@ -118,24 +124,24 @@ func (s *Subscriber) Close() error {
 }
 
 func (s *Subscriber) run(ctx context.Context, topic string, out chan<- *message.Message) {
-	checkpoint := s.Checkpoint(topic)
+	checkpoint := s.config.Checkpoint(topic)
 	for failures := 0; ; {
-		f := &follow{Subscriber: s, topic: topic, checkpoint: checkpoint, out: out}
+		f := &follow{SubscriberConfig: s.config, topic: topic, checkpoint: checkpoint, out: out}
 		err := f.run(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, ErrCheckpointReset):
-			s.Logger.InfoContext(ctx, "reaction goes on from another position", "topic", topic)
+			s.config.Logger.InfoContext(ctx, "reaction goes on from another position", "topic", topic)
 			failures = 0
 			continue
 		case f.progress:
 			failures = 0
 		}
 		failures++
-		s.health.failed(topic, err)
-		s.Logger.WarnContext(ctx, "subscription failed", "topic", topic, "failures", failures, "err", err)
-		sleep(ctx, s.Backoff(failures))
+		s.config.health.failed(topic, err)
+		s.config.Logger.WarnContext(ctx, "subscription failed", "topic", topic, "failures", failures, "err", err)
+		sleep(ctx, s.config.Backoff(failures))
 	}
 }
 

@@ -19,7 +19,12 @@ import (
 	"github.com/stewardhq/steward/internal/reactions"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for goroutines left behind, but for those of a helper inside
+// Watermill's suite that nobody can stop.
+func TestMain(m *testing.M) {
+	const multiplier = "github.com/ThreeDotsLabs/watermill/internal/subscriber.(*multiplier).Subscribe"
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(multiplier+".func2"), goleak.IgnoreAnyFunction(multiplier+".func3"))
+}
 
 // patience bounds every wait of a test.
 const patience = 30 * time.Second
