@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// RouteLine is a line of the table of routes, for tests.
+type RouteLine struct{ Method, Path, Permission string }
+
+// Table returns the table of routes.
+func (s *Server) Table() []RouteLine {
+	lines := make([]RouteLine, len(s.table))
+	for i, rt := range s.table {
+		lines[i] = RouteLine{rt.method, rt.path, string(rt.permission)}
+	}
+	return lines
+}
+
+// Walk calls fn for every route of the router.
+func (s *Server) Walk(fn func(method, path string)) error {
+	return chi.Walk(s.router, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		fn(method, path)
+		return nil
+	})
+}

@@ -1,0 +1,249 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stewardhq/steward/api"
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/esnode"
+	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/eventstore/faultproxy"
+	"github.com/stewardhq/steward/internal/postgres/pgtest"
+	"github.com/stewardhq/steward/internal/projector"
+	"github.com/stewardhq/steward/internal/seal"
+	"github.com/stewardhq/steward/internal/uniq"
+	"github.com/stewardhq/steward/internal/vault"
+	"github.com/stewardhq/steward/projections"
+)
+
+// stack is Steward whole: a node behind its socket, a database, a projector, the
+// server. Faults can be put between it and the node or the database.
+type stack struct {
+	engine *decider.Engine
+	vault  *vault.Vault
+	server *api.Server
+	http   *httptest.Server
+	direct *pgxpool.Pool // to the database, past the faults
+
+	events   *faultproxy.Proxy
+	database *faultproxy.Proxy
+
+	logs *lockedBuffer
+	now  *testClock
+}
+
+// testClock is a clock that tests can move.
+type testClock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *testClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+// lockedBuffer keeps what was logged.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text = append(b.text, p...)
+	return len(p), nil
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
+}
+
+// startStack starts everything; it ends with tb.
+func startStack(tb testing.TB) *stack {
+	tb.Helper()
+	s := &stack{logs: &lockedBuffer{}, now: &testClock{}}
+	dir, err := os.MkdirTemp("", "api") // a socket's path has little room
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	ctx := context.Background()
+	log := s.startEvents(tb, dir)
+	pool := s.startDatabase(tb, dir)
+	s.startVault(tb, dir, pool)
+	logID := uuid.New()
+	if err := s.vault.Init(ctx, logID); err != nil {
+		tb.Fatal(err)
+	}
+	sealer := seal.New(s.vault)
+	s.engine = &decider.Engine{Log: log, Sealer: sealer, Names: uniq.New(uniq.Config{
+		Log: log, Sealer: sealer, IndexKey: must(s.vault.Secret(vault.SecretIndex)), Scope: events.ScopeStore,
+	})}
+	group := projections.Core(sealer)
+	projecting, err := projector.New(projector.Config{Group: group, Pool: pool, Log: log})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- projecting.Run(running) }()
+	tb.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			tb.Errorf("projector: %v", err)
+		}
+	})
+	s.server, err = api.New(api.Config{
+		Engine: s.engine, LogID: logID, Pool: pool, Group: group, Projector: projecting,
+		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
+		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewJSONHandler(s.logs, nil)), Now: s.now.now,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Version: "test",
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.http = httptest.NewUnstartedServer(nil)
+	s.http.Config = api.HTTPServer(s.server)
+	s.http.Start()
+	tb.Cleanup(s.http.Close)
+	return s
+}
+
+// startEvents starts a node and connects to it through a proxy.
+func (s *stack) startEvents(tb testing.TB, dir string) *eventstore.Store {
+	tb.Helper()
+	node, err := esnode.Open(filepath.Join(dir, "events"), esnode.Options{NoSync: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	serving, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	socket := filepath.Join(dir, "n")
+	go func() { served <- node.Serve(serving, socket) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-served, node.Close()); err != nil {
+			tb.Errorf("stop the node: %v", err)
+		}
+	})
+	s.events, err = faultproxy.Listen(filepath.Join(dir, "e"), socket)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.events.Close() })
+	log, err := eventstore.Open(context.Background(), eventstore.Config{Socket: s.events.Path()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = log.Close() })
+	return log
+}
+
+// startDatabase makes a database and connects to it through a proxy.
+func (s *stack) startDatabase(tb testing.TB, dir string) *pgxpool.Pool {
+	tb.Helper()
+	address := pgtest.URL(tb)
+	s.direct = pgtest.Connect(tb, address)
+	at := s.direct.Config().ConnConfig
+	if !filepath.IsAbs(at.Host) {
+		tb.Fatalf("these tests need a PostgreSQL that listens on a Unix socket, not at %s", at.Host)
+	}
+	name := ".s.PGSQL." + strconv.Itoa(int(at.Port))
+	var err error
+	s.database, err = faultproxy.Listen(filepath.Join(dir, name), filepath.Join(at.Host, name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.database.Close() })
+	through, err := url.Parse(address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	query := through.Query()
+	query.Set("host", dir)
+	through.Host, through.RawQuery = "", query.Encode()
+	return pgtest.Connect(tb, through.String())
+}
+
+func (s *stack) startVault(tb testing.TB, dir string, pool *pgxpool.Pool) {
+	tb.Helper()
+	file := filepath.Join(dir, "master.key")
+	if err := vault.CreateKEKFile(file); err != nil {
+		tb.Fatal(err)
+	}
+	kek, err := vault.OpenKEKFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if s.vault, err = vault.Open(context.Background(), pool, kek); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// process is a testing.TB whose cleanups run when all tests are over, for what
+// tests share.
+type process struct {
+	testing.TB
+	mu       sync.Mutex
+	cleanups []func()
+}
+
+func (*process) Helper()                           {}
+func (*process) Name() string                      { return "shared" }
+func (*process) Context() context.Context          { return context.Background() }
+func (*process) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (*process) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (*process) Errorf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (*process) Logf(string, ...any)               {}
+func (p *process) Cleanup(fn func())               { p.mu.Lock(); p.cleanups = append(p.cleanups, fn); p.mu.Unlock() }
+func (p *process) end() {
+	for i := len(p.cleanups) - 1; i >= 0; i-- {
+		p.cleanups[i]()
+	}
+}
+
+var (
+	shared      = &process{}
+	sharedStack = sync.OnceValue(func() *stack { return startStack(shared) })
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.end()
+	os.Exit(code)
+}
