@@ -137,9 +137,11 @@ func (*nullServer) Read(request *streams.ReadReq, call streams.Streams_ReadServe
 // child is a server in a process of its own.
 type child struct {
 	tb      testing.TB
-	command *exec.Cmd
-	stdin   io.Closer
+	role    string
+	dir     string
 	socket  string
+	command *exec.Cmd
+	stdin   io.Closer // kept, because the child ends when it is closed
 	ended   chan error
 }
 
@@ -150,24 +152,37 @@ func startChild(tb testing.TB, role, dir string) *child {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { os.RemoveAll(sockets) })
-	c := &child{tb: tb, socket: filepath.Join(sockets, "s"), ended: make(chan error, 1)}
-	executable, err := os.Executable()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c.command = exec.Command(executable)
-	c.command.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir, childSocket+"="+c.socket)
-	c.command.Stderr = os.Stderr
-	if c.stdin, err = c.command.StdinPipe(); err != nil {
-		tb.Fatal(err)
-	}
-	if err := c.command.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	go func() { c.ended <- c.command.Wait() }()
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(sockets); err != nil {
+			tb.Error(err)
+		}
+	})
+	c := &child{tb: tb, role: role, dir: dir, socket: filepath.Join(sockets, "s")}
+	c.start()
 	tb.Cleanup(c.kill)
 	return c
+}
+
+// start starts the child, again if it was killed: on the same directory and the same socket.
+func (c *child) start() {
+	c.tb.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	c.command = exec.Command(executable)
+	c.command.Env = append(os.Environ(), childRole+"="+c.role, childDir+"="+c.dir, childSocket+"="+c.socket)
+	c.command.Stderr = os.Stderr
+	if c.stdin, err = c.command.StdinPipe(); err != nil {
+		c.tb.Fatal(err)
+	}
+	if err := c.command.Start(); err != nil {
+		c.tb.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	command := c.command
+	go func() { ended <- command.Wait() }()
+	c.ended = ended
 }
 
 // kill ends the child as a crash would, and waits for it. It may be called again.

@@ -25,8 +25,8 @@ func TestKill(t *testing.T) {
 	}
 	dir := t.TempDir()
 	acked := map[uuid.UUID]place{}
+	c := startChild(t, roleNode, dir)
 	for round := range rounds {
-		c := startChild(t, roleNode, dir)
 		client := c.connect()
 		verifyAcked(t, client, acked)
 		for id, at := range appendUntilKilled(t, c, client) {
@@ -40,6 +40,7 @@ func TestKill(t *testing.T) {
 		t.Fatal("nothing was ever acknowledged")
 	}
 	t.Logf("%d acknowledged events survived %d kills", len(acked), rounds)
+	c.kill()
 	r := start(t, dir, esnode.Options{})
 	verifyAcked(t, connect(t, r.socket), acked)
 }
@@ -51,8 +52,8 @@ type place struct {
 	position uint64
 }
 
-// appendUntilKilled appends from several writers until the child dies under them, and returns what was
-// acknowledged by then.
+// appendUntilKilled appends from several writers until the child dies under them, starts it again, and returns
+// what was acknowledged.
 func appendUntilKilled(t *testing.T, c *child, client *esdb.Client) map[uuid.UUID]place {
 	t.Helper()
 	var (
@@ -87,8 +88,10 @@ func appendUntilKilled(t *testing.T, c *child, client *esdb.Client) map[uuid.UUI
 	}
 	<-enough
 	c.kill()
-	// Calls that wait for the dead process are given up.
 	cancel()
+	// A client that finds no server for long enough leaves the calls that wait for a connection hanging for
+	// ever. This one finds the server that takes the place of the dead one.
+	c.start()
 	finished := make(chan struct{})
 	go func() {
 		group.Wait()
