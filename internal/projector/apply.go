@@ -52,7 +52,7 @@ const (
 // over: only the head of their stream moves.
 //
 // It fails with errMoved, errVersion, an *eventError, or what SQL failed with.
-func (g Group) apply(ctx context.Context, tx pgx.Tx, gen uuid.UUID, b batch, pass uuid.UUID) (checkpoint, error) {
+func (g Group) apply(ctx context.Context, tx pgx.Tx, gen uuid.UUID, b batch, parked *parked) (checkpoint, error) {
 	heads := make(map[string]uint64)
 	folds := make([]fold, len(g.Models))
 	from, err := g.load(ctx, tx, b, folds, heads)
@@ -89,10 +89,10 @@ func (g Group) apply(ctx context.Context, tx pgx.Tx, gen uuid.UUID, b batch, pas
 		switch r := it.record; {
 		case r.Revision < next:
 			continue // came before
-		case r.Revision > next && r.ID != pass:
+		case r.Revision > next && !parked.has(r.ID):
 			return checkpoint{}, &eventError{r, fmt.Errorf("%w: expected revision %d", errGap, next)}
 		}
-		if it.record.ID != pass {
+		if !parked.has(it.record.ID) {
 			if err := it.fold(folds); err != nil {
 				return checkpoint{}, err
 			}

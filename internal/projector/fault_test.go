@@ -81,7 +81,7 @@ func TestDuplicateIsSkipped(t *testing.T) {
 	w.exact()
 }
 
-// bad is an event that the tables refuse: the name breaks a check.
+// bad is an event that a table refuses: the name breaks a check.
 func bad(id uuid.UUID, before string) events.StoreRenamed {
 	return events.StoreRenamed{StoreID: id, Before: before, After: poison}
 }

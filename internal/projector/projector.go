@@ -205,7 +205,7 @@ func (p *Projector) advance(ctx context.Context, b batch) error {
 		}
 		return p.advance(ctx, rest)
 	}
-	err := p.commit(ctx, b, uuid.Nil)
+	err := p.commit(ctx, b)
 	switch {
 	case err == nil:
 		return nil
@@ -224,11 +224,11 @@ func (p *Projector) advance(ctx context.Context, b batch) error {
 }
 
 // commit applies a batch in one transaction.
-func (p *Projector) commit(ctx context.Context, b batch, pass uuid.UUID) error {
+func (p *Projector) commit(ctx context.Context, b batch) error {
 	begun := time.Now()
 	var to checkpoint
 	err := pgx.BeginTxFunc(ctx, p.pool, in(p.group.Schema()), func(tx pgx.Tx) (err error) {
-		to, err = p.group.apply(ctx, tx, p.gen, b, pass)
+		to, err = p.group.apply(ctx, tx, p.gen, b, &p.parked)
 		return err
 	})
 	if err != nil {

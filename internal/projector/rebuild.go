@@ -257,7 +257,7 @@ func (r *rebuild) inNext() pgx.TxOptions {
 func (r *rebuild) apply(ctx context.Context, tx pgx.Tx, b batch) error {
 	for len(b.items) > 0 {
 		part, rest := b.split(max(1, len(b.clean().items)))
-		to, err := r.attempt(ctx, tx, part, uuid.Nil)
+		to, err := r.attempt(ctx, tx, part)
 		if err != nil {
 			if to, err = r.search(ctx, tx, part, err); err != nil {
 				return err
@@ -269,9 +269,9 @@ func (r *rebuild) apply(ctx context.Context, tx pgx.Tx, b batch) error {
 }
 
 // attempt applies a batch as a part of tx that can fail alone.
-func (r *rebuild) attempt(ctx context.Context, tx pgx.Tx, b batch, pass uuid.UUID) (to checkpoint, err error) {
+func (r *rebuild) attempt(ctx context.Context, tx pgx.Tx, b batch) (to checkpoint, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(part pgx.Tx) (err error) {
-		to, err = r.group.apply(ctx, part, r.gen, b, pass)
+		to, err = r.group.apply(ctx, part, r.gen, b, &r.parked)
 		return err
 	})
 	return to, err
@@ -285,7 +285,7 @@ func (r *rebuild) search(ctx context.Context, tx pgx.Tx, b batch, failure error)
 	if len(b.items) > 1 {
 		half, rest := b.split(len(b.items) / 2)
 		for _, part := range []batch{half, rest} {
-			if to, err = r.attempt(ctx, tx, part, uuid.Nil); err != nil {
+			if to, err = r.attempt(ctx, tx, part); err != nil {
 				if to, err = r.search(ctx, tx, part, err); err != nil {
 					return checkpoint{}, err
 				}
@@ -298,7 +298,7 @@ func (r *rebuild) search(ctx context.Context, tx pgx.Tx, b batch, failure error)
 		return checkpoint{}, err
 	}
 	if r.parked.has(e.ID) {
-		return r.attempt(ctx, tx, b, e.ID)
+		return r.attempt(ctx, tx, b)
 	}
 	return checkpoint{}, fmt.Errorf("%w (event %s, %s %s@%d: %s)", ErrEventNotApplicable, e.ID, e.Type, e.Stream, e.Revision, cause(failure))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/projector"
 )
 
@@ -32,12 +33,12 @@ func TestRebuildUnderReadsAndWrites_LOG06(t *testing.T) {
 	var reads, failures atomic.Int64
 	for range 4 {
 		busy.Go(func() {
-			conn, err := w.pool.Acquire(context.Background())
+			conn, err := pgx.Connect(context.Background(), w.url)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer conn.Release()
+			defer conn.Close(context.Background()) // nothing is left to lose
 			for ctx.Err() == nil {
 				reads.Add(1)
 				var name string
@@ -52,7 +53,8 @@ func TestRebuildUnderReadsAndWrites_LOG06(t *testing.T) {
 			}
 		})
 	}
-	busy.Go(func() {
+	var written sync.WaitGroup
+	written.Go(func() {
 		for ctx.Err() == nil {
 			w.fill(1, 2)
 		}
@@ -70,6 +72,7 @@ func TestRebuildUnderReadsAndWrites_LOG06(t *testing.T) {
 		}
 	}
 	cancel()
+	written.Wait()
 	busy.Wait()
 	if failures.Load() != 0 || reads.Load() == 0 {
 		t.Fatalf("%d of %d reads failed", failures.Load(), reads.Load())
@@ -176,7 +179,7 @@ type cutLog struct {
 	cut context.CancelFunc
 }
 
-func (l cutLog) SubscribeBatches(ctx context.Context, after events.Position, limit int, fn func(context.Context, []events.Record, bool) error) error {
+func (l cutLog) SubscribeBatches(ctx context.Context, after events.Position, limit int, fn eventstore.BatchFunc) error {
 	return l.Log.SubscribeBatches(ctx, after, min(limit, 100), func(ctx context.Context, batch []events.Record, caughtUp bool) error {
 		if len(batch) > 0 && batch[len(batch)-1].Position.Commit > l.at {
 			l.cut()

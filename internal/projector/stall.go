@@ -22,8 +22,7 @@ const (
 )
 
 // struggle deals with an event that failed: it tries again, then stalls until the
-// event can be applied after all or is parked. The event is parked only for this
-// purpose: one that can be applied is applied.
+// event can be applied after all or is parked.
 func (p *Projector) struggle(ctx context.Context, b batch, err error) error {
 	for range tries - 1 {
 		if !sleep(ctx, retryPause) {
@@ -44,7 +43,7 @@ func (p *Projector) struggle(ctx context.Context, b batch, err error) error {
 			return err
 		}
 		if p.parked.has(r.ID) {
-			if err := p.commit(ctx, b, r.ID); err != nil {
+			if err := p.commit(ctx, b); err != nil {
 				return err
 			}
 			p.logger.WarnContext(ctx, "parked event passed over", "event_id", r.ID, "stream", r.Stream, "revision", r.Revision, "type", r.Type)
@@ -76,7 +75,7 @@ func (p *Projector) again(ctx context.Context, b *batch) (done bool, err error) 
 		return true, err
 	}
 	*b = fresh
-	err = p.commit(ctx, *b, uuid.Nil)
+	err = p.commit(ctx, *b)
 	switch {
 	case err == nil, ctx.Err() != nil, errors.Is(err, errMoved), gone(err), transient(err):
 		return true, err
@@ -86,8 +85,9 @@ func (p *Projector) again(ctx context.Context, b *batch) (done bool, err error) 
 	return false, err
 }
 
-// parked is the set of events that the log tells the group to pass over if it
-// cannot apply them.
+// parked is the set of events that the log tells the group to pass over. They are
+// passed over for good, by a rebuild too: otherwise it would depend on the size of
+// a batch or the version of the code what the tables say.
 type parked struct {
 	group string
 	mu    sync.Mutex
