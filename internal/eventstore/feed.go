@@ -45,6 +45,9 @@ func (f *feed) add(ctx context.Context, r events.Record) error {
 		select {
 		case <-f.room:
 		case <-ctx.Done():
+			f.mu.Lock()
+			f.blocked = false
+			f.mu.Unlock()
 			return ctx.Err()
 		}
 		f.mu.Lock()

@@ -21,11 +21,11 @@ type follower struct {
 func follow(t *testing.T, s *eventstore.Store, after events.Position) *follower {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &follower{records: make(chan events.Record, 10_000), caught: make(chan struct{}, 100), ended: make(chan error, 1), cancel: cancel}
+	f := &follower{records: make(chan events.Record, 10_000), caught: make(chan struct{}, 10_000), ended: make(chan error, 1), cancel: cancel}
 	go func() {
 		f.ended <- s.Subscribe(ctx, after, eventstore.Handler{
-			Deliver:  func(_ context.Context, r events.Record) error { f.records <- r; return nil },
-			CaughtUp: func(context.Context) error { f.caught <- struct{}{}; return nil },
+			Deliver:  func(ctx context.Context, r events.Record) error { return offer(ctx, f.records, r) },
+			CaughtUp: func(ctx context.Context) error { return offer(ctx, f.caught, struct{}{}) },
 		})
 	}()
 	t.Cleanup(func() {
@@ -34,6 +34,15 @@ func follow(t *testing.T, s *eventstore.Store, after events.Position) *follower 
 		f.ended <- nil
 	})
 	return f
+}
+
+func offer[T any](ctx context.Context, to chan<- T, v T) error {
+	select {
+	case to <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // take waits for the next n records.
