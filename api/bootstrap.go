@@ -146,7 +146,10 @@ func (i *initialization) key(ctx context.Context, role events.Role, label string
 // request is that of one of the commands. All but the keys follow from the log
 // and the store, so that a second run finds what the first one did.
 func (i *initialization) request(what string, id uuid.UUID) decider.Request {
-	names, _ := json.Marshal([]any{i.StoreName, i.Hosts, i.OwnerEmail, i.OwnerName})
+	var names []byte // the log is begun the same way by every store
+	if id != uuid.Nil {
+		names, _ = json.Marshal([]any{i.StoreName, i.Hosts, i.OwnerEmail, i.OwnerName})
+	}
 	return decider.Request{
 		StoreID: id, Actor: events.System("init"), Source: events.SourceCLI, At: i.Now(),
 		CommandID:   uuid.NewSHA1(i.LogID, []byte("init\x00"+what+"\x00"+id.String())),

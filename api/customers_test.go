@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,5 +37,338 @@ func TestCustomer_S0_18_S0_22_CreateListLog(t *testing.T) {
 	_, md := h.newest()
 	if md.Actor.Kind != events.ActorReseller || md.Actor.StaffID != h.staff[events.RoleOwner] {
 		t.Errorf("actor %+v", md.Actor)
+	}
+}
+
+func TestCustomer_S0_21_RequiredFields(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.unchanged(func() {
+		h.owner("POST", "/v1/customers", map[string]any{"username": "ada"}).refused(422, "invalid", "email")
+		h.owner("POST", "/v1/customers", map[string]any{"email": "ada@example.com"}).refused(422, "invalid", "username")
+		h.owner("POST", "/v1/customers", map[string]any{}).refused(422, "invalid", "email", "username")
+		h.owner("POST", "/v1/customers", map[string]any{"email": "", "username": ""}).refused(422, "invalid", "email", "username")
+	})
+	h.owner("POST", "/v1/customers", map[string]any{"email": "ada@example.com", "username": "ada"}).want(201)
+}
+
+func TestCustomer_S0_20_ExternalIDIsUniqueAndFound(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	ada, _ := h.customer("ada")
+	h.customer("bob")
+	set := h.owner("POST", "/v1/customers/"+ada+"/change-external-id", map[string]any{"external_id": "crm-1"}).want(200)
+	if got := h.owner("GET", "/v1/customers/"+ada, nil).want(200).str("external_id"); got != "crm-1" {
+		t.Errorf("external id %q", got)
+	}
+	h.unchanged(func() {
+		h.owner("POST", "/v1/customers", map[string]any{"email": "c@example.com", "username": "carl", "external_id": "crm-1"}).
+			refused(409, "name_taken", "external_id")
+	})
+	if got := h.read("/v1/customers?q=ada", set).column("external_id"); len(got) != 1 || got[0] != "crm-1" {
+		t.Errorf("list shows %v", got)
+	}
+	again := h.owner("POST", "/v1/customers/"+ada+"/change-external-id", map[string]any{"external_id": ""}).want(200)
+	if len(again.texts("event_ids")) != 1 {
+		t.Errorf("removing wrote %v", again.texts("event_ids"))
+	}
+	h.owner("POST", "/v1/customers", map[string]any{"email": "c@example.com", "username": "carl", "external_id": "crm-1"}).want(201)
+}
+
+func TestCustomer_S0_13_to_S0_15_S1_15_Search(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.owner("POST", "/v1/customers", map[string]any{
+		"email": "countess@engine.example", "username": "analyst1", "profile": map[string]any{"first_name": "Ada", "last_name": "Lovelace"},
+	}).want(201)
+	last := h.owner("POST", "/v1/customers", map[string]any{
+		"email": "grace@navy.example", "username": "admiral", "profile": map[string]any{"first_name": "Grace", "last_name": "Hopper"},
+	}).want(201)
+	for q, want := range map[string]string{
+		"LOVE": "analyst1", "lovelace": "analyst1", "ada": "analyst1", "nalyst": "analyst1", "engine.ex": "analyst1",
+		"Hop": "admiral", "gr": "admiral", "ADMIRAL": "admiral", "navy": "admiral",
+	} {
+		if got := h.read("/v1/customers?q="+q, last).column("username"); len(got) != 1 || got[0] != want {
+			t.Errorf("q=%s finds %v, want %s", q, got, want)
+		}
+	}
+	if got := h.read("/v1/customers?q=nobody", last).column("username"); len(got) != 0 {
+		t.Errorf("q=nobody finds %v", got)
+	}
+}
+
+func TestCustomer_S1_11_to_S1_14_BadgeAndStatusFilter_S1_41(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	ids := map[string]string{}
+	var last *reply
+	for _, name := range []string{"active", "suspend", "ban", "delete"} {
+		ids[name], last = h.customer(name)
+		if name != "active" {
+			last = h.owner("POST", "/v1/customers/"+ids[name]+"/"+name, nil).want(200)
+		}
+	}
+	all := h.read("/v1/customers?order=username", last)
+	if diff := cmp.Diff([]any{"green", "red", "yellow"}, all.column("badge")); diff != "" {
+		t.Errorf("badges by username (deleted hidden): %s", diff)
+	}
+	if !strings.HasPrefix(string(all.raw), `{"items":[{"badge":"green",`) {
+		t.Errorf("the badge is not the first field: %.80s", all.raw)
+	}
+	if got := h.read("/v1/customers?status=deleted", last).column("username"); len(got) != 1 || got[0] != "delete" {
+		t.Errorf("deleted: %v", got)
+	}
+	if got := h.read("/v1/customers?status=banned&status=suspended&order=username", last).column("username"); len(got) != 2 || got[0] != "ban" {
+		t.Errorf("banned and suspended: %v", got)
+	}
+	restored := h.owner("POST", "/v1/customers/"+ids["delete"]+"/restore", nil).want(200)
+	if got := h.read("/v1/customers?status=active&order=username", restored).column("username"); len(got) != 2 {
+		t.Errorf("active after restoring: %v", got)
+	}
+	h.owner("GET", "/v1/customers?status=nonsense", nil).refused(422, "invalid")
+}
+
+func TestCustomer_S0_16_S1_17_S0_63_DetailAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	id, created := h.customer("ada")
+	detail := h.owner("GET", "/v1/customers/"+id, nil).want(200)
+	if detail.header.Get("ETag") != `"r0"` || detail.str("status.value") != "active" || detail.str("status.by.staff.name") != "" {
+		// The name comes from the team's read model, which may still be behind.
+		t.Logf("by %v", detail.at("status.by"))
+	}
+	detail = h.read("/v1/customers/"+id, created)
+	if got := detail.str("status.by.staff.name"); got == "" {
+		list := h.read("/v1/staff", created)
+		t.Fatalf("no name of the team member: %v", list.column("name"))
+	}
+	want := []string{"edit_profile", "change_email", "change_username", "change_external_id", "suspend", "ban", "delete"}
+	if diff := cmp.Diff(want, detail.texts("available_actions")); diff != "" {
+		t.Error(diff)
+	}
+	if detail.str("links.domains") != "/v1/customers/"+id+"/domains" || detail.at("login.last_sign_in_at") != nil {
+		t.Errorf("links %v, login %v", detail.at("links"), detail.at("login"))
+	}
+	h.owner("POST", "/v1/customers/"+id+"/suspend", map[string]any{"reason_code": "fraud", "reason": "chargeback", "hold_services": true}).want(200)
+	detail = h.owner("GET", "/v1/customers/"+id, nil).want(200)
+	if detail.str("status.value") != "suspended" || detail.str("status.reason") != "chargeback" || detail.str("status.reason_code") != "fraud" ||
+		detail.at("status.hold_services") != true || detail.str("badge") != "yellow" || detail.num("revision") != 1 {
+		t.Errorf("detail right after the command: %s", detail.raw)
+	}
+}
+
+func TestCustomer_AvailableActionsFollowTheRole(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	id, _ := h.customer("ada")
+	for role, want := range map[events.Role][]string{
+		events.RoleSupport: {"edit_profile", "change_email", "change_username", "change_external_id", "suspend"},
+		events.RoleAuditor: {}, events.RoleAnalyst: {},
+	} {
+		if diff := cmp.Diff(want, h.do(role, "GET", "/v1/customers/"+id, nil).want(200).texts("available_actions")); diff != "" {
+			t.Errorf("%s: %s", role, diff)
+		}
+	}
+}
+
+func TestCustomer_AvailableActionsAreWhatTheCommandsAccept(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	tries := map[string]struct {
+		route string
+		body  any
+	}{
+		"change_email": {"change-email", map[string]any{"email": "other@example.com"}}, "suspend": {"suspend", nil},
+		"change_username": {"change-username", map[string]any{"username": "other"}}, "reactivate": {"reactivate", nil},
+		"change_external_id": {"change-external-id", map[string]any{"external_id": "other"}}, "ban": {"ban", nil},
+		"delete": {"delete", nil}, "restore": {"restore", nil},
+	}
+	for n, before := range [][]string{nil, {"suspend"}, {"ban"}, {"delete"}, {"suspend", "delete"}} {
+		id, _ := h.customer("customer" + strconv.Itoa(n))
+		for _, command := range before {
+			h.owner("POST", "/v1/customers/"+id+"/"+command, nil).want(200)
+		}
+		available := h.owner("GET", "/v1/customers/"+id, nil).want(200).texts("available_actions")
+		for action, try := range tries {
+			dry := h.owner("POST", "/v1/customers/"+id+"/"+try.route+"?dry_run=true", try.body)
+			works := dry.status == 200 && len(dry.list("events")) > 0
+			if works != slices.Contains(available, action) {
+				t.Errorf("after %v: %s available %v, but the command answers %d with %d events", before, action, !works, dry.status, len(dry.list("events")))
+			}
+		}
+	}
+}
+
+func TestCustomer_S1_09_EditProfile(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	id, created := h.customer("ada")
+	path := "/v1/customers/" + id
+	edit := func(profile map[string]any, headers ...string) *reply {
+		return h.owner("PATCH", path, map[string]any{"profile": profile}, headers...)
+	}
+	h.unchanged(func() {
+		edit(map[string]any{"city": "London"}).refused(428, "if_match_required", "If-Match")
+		for _, bad := range []string{"r0", `W/"r0"`, "*", `"r0", "r1"`, `"r00"`, `"x"`, `"r-1"`} {
+			edit(map[string]any{"city": "London"}, "If-Match", bad).refused(400, "bad_if_match", "If-Match")
+		}
+		edit(map[string]any{"city": "London"}, "If-Match", `"r7"`).refused(412, "stale")
+		edit(map[string]any{"country": "Great Britain"}, "If-Match", `"r0"`).refused(422, "invalid", "profile.country")
+		edit(map[string]any{"phone": "call me", "city": "a\u202eb"}, "If-Match", `"r0"`).refused(422, "invalid", "profile.phone", "profile.city")
+	})
+	done := edit(map[string]any{"first_name": "Ada", "city": "London", "country": "GB"}, "If-Match", created.header.Get("ETag")).want(200)
+	if done.header.Get("ETag") != `"r1"` || len(done.texts("event_ids")) != 1 {
+		t.Errorf("answer %s", done.raw)
+	}
+	edit(map[string]any{"city": "Paris"}, "If-Match", created.header.Get("ETag")).refused(412, "stale")
+	same := edit(map[string]any{"city": "London"}, "If-Match", `"r1"`).want(200)
+	if len(same.texts("event_ids")) != 0 || same.str("position") != done.str("position") {
+		t.Errorf("a no-op wrote, or answers another position: %s", same.raw)
+	}
+	edit(map[string]any{"city": nil, "first_name": ""}, "If-Match", `"r1"`).want(200)
+	detail := h.owner("GET", path, nil).want(200)
+	if detail.at("profile.city") != nil || detail.at("profile.first_name") != nil || detail.str("profile.country") != "GB" {
+		t.Errorf("profile %v", detail.at("profile"))
+	}
+	changes := h.read(path+"/log?setting=profile", done).list("items")
+	if len(changes) < 1 || changes[len(changes)-1]["event"] != "Profile changed" {
+		t.Errorf("log %v", changes)
+	}
+}
+
+func TestCustomer_S0_32_ChangeEmail(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	ada, _ := h.customer("ada")
+	bob, _ := h.customer("bob")
+	h.unchanged(func() {
+		h.owner("POST", "/v1/customers/"+bob+"/change-email", map[string]any{"email": "ADA@example.com"}).refused(409, "name_taken", "email")
+		h.owner("POST", "/v1/customers/"+bob+"/change-email", map[string]any{"email": "nonsense"}).refused(422, "invalid", "email")
+		h.owner("POST", "/v1/customers/"+ada+"/change-email", map[string]any{"email": "ada@example.com"}).want(200)
+	})
+	changed := h.owner("POST", "/v1/customers/"+ada+"/change-email", map[string]any{"email": "countess@example.com"}).want(200)
+	entry := h.read("/v1/customers/"+ada+"/log?setting=email", changed).list("items")[0]
+	want := []any{map[string]any{"field": "email", "before": "ada@example.com", "after": "countess@example.com"}}
+	if diff := cmp.Diff(want, entry["changes"]); diff != "" {
+		t.Error(diff)
+	}
+	h.owner("POST", "/v1/customers/"+bob+"/change-email", map[string]any{"email": "ada@example.com"}).want(200) // free again
+	h.owner("POST", "/v1/customers/"+bob+"/change-username", map[string]any{"username": "ada"}).refused(409, "name_taken", "username")
+	h.owner("POST", "/v1/customers/"+bob+"/change-username", map[string]any{"username": "robert"}).want(200)
+}
+
+func TestCustomer_S0_33_S0_36_S1_33_to_S1_38_Standing(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	id, _ := h.customer("ada")
+	domain, _ := h.domain("standing.com", id)
+	path := "/v1/customers/" + id
+	revision := h.owner("GET", "/v1/domains/"+domain, nil).want(200).num("revision")
+	body := map[string]any{"reason_code": "terms_violation", "reason": "spam\nagain", "hold_services": true}
+	if got := h.owner("POST", path+"/suspend", body).want(200).texts("event_ids"); len(got) != 1 {
+		t.Errorf("suspend wrote %v", got)
+	}
+	h.unchanged(func() {
+		if got := h.owner("POST", path+"/suspend", body).want(200).texts("event_ids"); len(got) != 0 {
+			t.Errorf("suspending twice wrote %v", got)
+		}
+		h.owner("POST", path+"/suspend", map[string]any{"reason_code": "dislike"}).refused(422, "invalid", "reason_code")
+		h.owner("POST", path+"/suspend", map[string]any{"reason": "a\u0000b"}).refused(422, "invalid", "reason")
+	})
+	held := h.owner("GET", "/v1/domains/"+domain, nil).want(200)
+	if held.num("revision") != revision || held.at("on_hold") != true {
+		t.Errorf("the domain's stream changed, or it is not on hold: %s", held.raw)
+	}
+	h.owner("POST", path+"/reactivate", map[string]any{"release_services": true}).want(200)
+	h.unchanged(func() { h.owner("POST", path+"/reactivate", nil).want(200) })
+	if h.owner("GET", "/v1/domains/"+domain, nil).want(200).at("on_hold") != false {
+		t.Error("the domain is still on hold")
+	}
+	h.owner("POST", path+"/ban", map[string]any{"reason_code": "fraud"}).want(200)
+	h.unchanged(func() { h.owner("POST", path+"/suspend", nil).refused(409, "customer_banned") })
+	h.owner("POST", path+"/reactivate", nil).want(200)
+	last := h.owner("POST", path+"/delete", nil).want(200)
+	h.unchanged(func() {
+		h.owner("POST", path+"/delete", nil).want(200)
+		h.owner("POST", path+"/ban", nil).refused(409, "customer_deleted")
+	})
+	history := h.read(path+"/suspensions", last)
+	got := []any{}
+	for _, item := range history.list("items") {
+		got = append(got, item["after"], item["reason_code"], item["reason"], item["hold_services"], item["release_services"])
+	}
+	want := []any{
+		"active", nil, nil, false, false,
+		"banned", "fraud", nil, false, false,
+		"active", nil, nil, false, true,
+		"suspended", "terms_violation", "spam\nagain", true, false,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCustomer_S0_01_OnlyTheOwnStore(t *testing.T) {
+	t.Parallel()
+	a, b := newHarness(t), newHarness(t)
+	a.customer("ada")
+	mine, last := b.customer("ada") // the same name in another store is free
+	if got := b.read("/v1/customers", last).column("id"); len(got) != 1 || got[0] != mine {
+		t.Errorf("store b lists %v", got)
+	}
+	own := b.owner("GET", "/v1/stores", nil).want(200)
+	if got := own.column("id"); len(got) != 1 || got[0] != b.storeID() {
+		t.Errorf("stores %v", got)
+	}
+}
+
+func TestCustomer_PagesAndCursors(t *testing.T) {
+	t.Parallel()
+	h, other := newHarness(t), newHarness(t)
+	var last *reply
+	for _, name := range []string{"anna", "berta", "carla", "dora", "emma"} {
+		_, last = h.customer(name)
+	}
+	seen := []any{}
+	path := "/v1/customers?order=username&limit=2"
+	for pages := 0; path != ""; pages++ {
+		page := h.read(path, last)
+		seen = append(seen, page.column("username")...)
+		path = ""
+		if link := page.header.Get("Link"); link != "" {
+			path = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
+		} else if page.at("has_more") != false || pages != 2 {
+			t.Errorf("page %d ends with %v", pages, page.at("has_more"))
+		}
+	}
+	if diff := cmp.Diff([]any{"anna", "berta", "carla", "dora", "emma"}, seen); diff != "" {
+		t.Error(diff)
+	}
+	for _, order := range []string{"last_sign_in", "created"} {
+		first := h.read("/v1/customers?limit=3&order="+order, last)
+		rest := h.read("/v1/customers?limit=3&order="+order+"&cursor="+first.str("next_cursor"), last)
+		if len(first.column("id")) != 3 || len(rest.column("id")) != 2 {
+			t.Errorf("%s: %d and %d", order, len(first.column("id")), len(rest.column("id")))
+		}
+	}
+	cursor := h.read("/v1/customers?order=username&limit=2", last).str("next_cursor")
+	for name, bad := range map[string]*reply{
+		"edited":        h.owner("GET", "/v1/customers?order=username&cursor=A"+cursor[1:], nil),
+		"cut":           h.owner("GET", "/v1/customers?order=username&cursor="+cursor[:20], nil),
+		"longer":        h.owner("GET", "/v1/customers?order=username&cursor="+cursor+"A", nil),
+		"of an order":   h.owner("GET", "/v1/customers?order=created&cursor="+cursor, nil),
+		"of a filter":   h.owner("GET", "/v1/customers?order=username&q=ann&cursor="+cursor, nil),
+		"of a list":     h.owner("GET", "/v1/domains?cursor="+cursor, nil),
+		"of a store":    other.owner("GET", "/v1/customers?order=username&cursor="+cursor, nil),
+		"not a cursor":  h.owner("GET", "/v1/customers?cursor=x", nil),
+		"a position":    h.owner("GET", "/v1/customers?cursor="+last.str("position"), nil),
+		"a log's place": h.owner("GET", "/v1/log?cursor="+cursor, nil),
+	} {
+		if bad.status != 400 || bad.str("code") != "bad_cursor" {
+			t.Errorf("%s: %d %s", name, bad.status, bad.raw)
+		}
+	}
+	for _, limit := range []string{"0", "201", "-1", "x"} {
+		h.owner("GET", "/v1/customers?limit="+limit, nil).refused(422, "invalid", "limit")
 	}
 }

@@ -52,6 +52,7 @@ func (s *stack) newStore(t *testing.T) *harness {
 // reply is what the server answered.
 type reply struct {
 	t      *testing.T
+	stack  *stack
 	status int
 	header http.Header
 	raw    []byte
@@ -112,7 +113,7 @@ func (h *harness) send(method, path string, body any, headers ...string) *reply 
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	out := &reply{t: h.t, status: answer.StatusCode, header: answer.Header, raw: raw}
+	out := &reply{t: h.t, stack: h.stack, status: answer.StatusCode, header: answer.Header, raw: raw}
 	if strings.Contains(answer.Header.Get("Content-Type"), "json") {
 		if err := json.Unmarshal(raw, &out.body); err != nil {
 			h.t.Fatalf("%s %s: answer is not JSON: %v", method, path, err)
@@ -137,6 +138,11 @@ func (h *harness) read(path string, after *reply) *reply {
 func (r *reply) want(status int) *reply {
 	r.t.Helper()
 	if r.status != status {
+		for line := range strings.Lines(r.stack.logs.String()) {
+			if id := r.str("request_id"); r.status >= 500 && id != "" && strings.Contains(line, id) {
+				r.t.Log(line)
+			}
+		}
 		r.t.Fatalf("status %d, want %d: %s", r.status, status, r.raw)
 	}
 	return r

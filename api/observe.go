@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stewardhq/steward/internal/eventstore"
@@ -138,9 +139,14 @@ func (s *Server) refuse(ctx context.Context, err error) *Problem {
 	return p
 }
 
+// undefinedTable is PostgreSQL's word for a table that does not exist: read
+// models that were not built yet, or were dropped.
+const undefinedTable = "42P01"
+
 // faultOf is what a caller may see of an error.
 func faultOf(err error) *fault.Error {
 	f, ok := fault.As(err)
+	var refused *pgconn.PgError
 	switch {
 	case ok:
 		return f
@@ -150,6 +156,8 @@ func faultOf(err error) *fault.Error {
 		return eventstore.ErrUnavailable
 	case postgres.Unavailable(err):
 		return errUnavailable
+	case errors.As(err, &refused) && refused.Code == undefinedTable:
+		return errNotBuilt
 	default:
 		return errInternal
 	}

@@ -33,6 +33,7 @@ var (
 	errNoRoute     = fault.New(fault.NotFound, "route_not_found", "There is nothing at this address.")
 	errTimeout     = fault.New(fault.Unavailable, "timeout", "The answer took too long.").After(time.Second)
 	errUnavailable = fault.New(fault.Unavailable, "database_unavailable", "The database cannot be reached; try again in a moment.").After(time.Second)
+	errNotBuilt    = fault.New(fault.Unavailable, "read_models_missing", "the lists are being built, try again in a moment").After(time.Second)
 	errValidation  = fault.New(fault.Invalid, "invalid", "some fields are not acceptable")
 )
 

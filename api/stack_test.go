@@ -121,6 +121,11 @@ func startStack(tb testing.TB) *stack {
 			tb.Errorf("projector: %v", err)
 		}
 	})
+	waiting, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if h, err := projecting.AwaitHealth(waiting, projector.Health.OK); err != nil {
+		tb.Fatalf("the projector is %s: %s: %v", h.Condition, h.Reason, err)
+	}
 	s.server, err = api.New(api.Config{
 		Engine: s.engine, LogID: logID, Pool: pool, Group: group, Projector: projecting,
 		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
