@@ -82,7 +82,7 @@ func ascii(name string) (string, error) {
 	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
 		return "", errors.New("is an address, not a name")
 	}
-	if _, err := idna.Registration.ToASCII(mapped); err != nil {
+	if _, err := idna.Registration.ToASCII(mapped); err != nil || !protocolValid(mapped) {
 		return "", errors.New("contains a label that is not valid under IDNA2008")
 	}
 	return mapped, nil
