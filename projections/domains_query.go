@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,7 +77,7 @@ func (f DomainFilter) after() [2]any {
 	c := f.After
 	switch {
 	case c == nil && f.Order == DomainsByExpiry:
-		return [2]any{time.UnixMicro(math.MinInt32 * 1e9), uuid.Nil}
+		return [2]any{time.Time{}, uuid.Nil}
 	case c == nil:
 		return [2]any{"", uuid.Nil}
 	case f.Order == DomainsByExpiry:
