@@ -25,14 +25,14 @@ func importServer(t *testing.T) *httptest.Server {
 			t.Error(err)
 		}
 		var answer struct {
-			Results []map[string]any `json:"results"`
+			Rows []map[string]any `json:"rows"`
 		}
 		for _, row := range body.Rows {
 			verdict := map[string]any{"status": 200, "outcome": "accepted", "owner_created": true}
 			if row.Name == "nobody.com" {
-				verdict = map[string]any{"status": 422, "code": "invalid", "errors": []map[string]any{{"field": "owner.email", "message": "is empty"}}}
+				verdict = map[string]any{"status": 422, "code": "invalid", "field": "owner.email", "message": "is empty"}
 			}
-			answer.Results = append(answer.Results, verdict)
+			answer.Rows = append(answer.Rows, verdict)
 		}
 		_ = json.NewEncoder(w).Encode(answer)
 	}))

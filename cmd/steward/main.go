@@ -1,0 +1,95 @@
+// Command steward is the system of record for the customers of a reseller's
+// storefront and the domains they own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit code. A second signal
+// while the first is being obeyed kills the process, as users expect.
+func run(ctx context.Context, args []string) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var exit exitError
+	if errors.As(err, &exit) {
+		if exit.err != nil {
+			fmt.Fprintln(os.Stderr, "steward:", exit.err)
+		}
+		return exit.code
+	}
+	fmt.Fprintln(os.Stderr, "steward:", err)
+	return 1
+}
+
+// exitError ends the program with a code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "steward",
+		Short: "The system of record for a reseller's customers and their domains",
+		Long: `Steward keeps the customers of a reseller's storefront and the domains they own.
+Every change is an event that says who did it: the customer, the reseller, the
+reseller acting as the customer, or the system.
+
+To try it, with nothing to install but PostgreSQL's programs:
+
+  steward dev                 start everything here, with demo data
+  steward import domains.csv  bring existing domains in
+  steward replay customer-…   read what happened to one customer
+
+To run it for real, see "steward serve --help".`,
+		Version:           version,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetVersionTemplate("steward {{.Version}}\n")
+	root.AddCommand(
+		newDevCommand(),
+		newServeCommand(),
+		newInitCommand(),
+		newImportCommand(),
+		newReplayCommand(),
+		newProjectionsCommand(),
+		newRebuildCommand(),
+		newReactionsCommand(),
+		newHealthcheckCommand(),
+		newVersionCommand(),
+	)
+	return root
+}

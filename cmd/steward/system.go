@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/esnode"
+	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/postgres"
+	"github.com/stewardhq/steward/internal/seal"
+	"github.com/stewardhq/steward/internal/uniq"
+	"github.com/stewardhq/steward/internal/vault"
+)
+
+// system is an installation opened by this process: what every subcommand
+// builds on. Close it.
+type system struct {
+	config   config
+	log      *slog.Logger
+	registry *prometheus.Registry
+
+	pool  *pgxpool.Pool
+	vault *vault.Vault
+	store *eventstore.Store
+
+	databaseURL string
+	socket      string // of the embedded event store, if that is used
+	closers     []func() error
+}
+
+// owner says what a process needs of an embedded event store: serve and dev
+// must own it, operators' commands borrow the running process's.
+type owner bool
+
+const (
+	own    owner = true
+	borrow owner = false
+)
+
+// openSystem opens the database, the vault and the event store of c.
+func openSystem(ctx context.Context, c config, log *slog.Logger, as owner) (*system, error) {
+	s := &system{config: c, log: log, registry: newRegistry()}
+	for _, open := range []func(context.Context, owner) error{s.openEvents, s.openDatabase, s.openVault} {
+		if err := open(ctx, as); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+// Close closes in the reverse order of opening.
+func (s *system) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *system) onClose(fn func() error) { s.closers = append(s.closers, fn) }
+
+// openEvents connects to the event store: the cluster that the environment
+// names, or the embedded one in the data directory.
+func (s *system) openEvents(ctx context.Context, as owner) error {
+	target := eventstore.Config{
+		URL: s.config.EventStoreURL, Insecure: s.config.EventStoreInsecure,
+		Logger: s.log, Registerer: s.registry,
+	}
+	if target.URL == "" {
+		if s.config.Data == "" {
+			return errors.New("no event store: set STEWARD_EVENTSTORE_URL to a cluster, or STEWARD_DATA to a directory for the embedded one")
+		}
+		socket, err := s.startNode(ctx, as)
+		if err != nil {
+			return err
+		}
+		target.Socket, s.socket = socket, socket
+	}
+	store, err := eventstore.Open(ctx, target)
+	if err != nil {
+		return err
+	}
+	s.store = store
+	s.onClose(store.Close)
+	return nil
+}
+
+// startNode serves the embedded store of the data directory and returns its
+// socket. A borrower uses the one that a running process serves.
+func (s *system) startNode(ctx context.Context, as owner) (string, error) {
+	data := dataDir(s.config.Data)
+	socket, err := data.socket()
+	if err != nil {
+		return "", err
+	}
+	if as == borrow && answers(ctx, socket) {
+		return socket, nil
+	}
+	if err := data.create(); err != nil {
+		return "", err
+	}
+	node, err := esnode.Open(data.events(), esnode.Options{Logger: s.log, Registerer: s.registry})
+	if err != nil {
+		return "", err
+	}
+	listener, err := esnode.Listen(socket)
+	if err != nil {
+		return "", errors.Join(err, node.Close())
+	}
+	served := make(chan error, 1)
+	go func() { served <- node.ServeListener(context.WithoutCancel(ctx), listener) }()
+	s.onClose(func() error { return errors.Join(node.Close(), <-served) })
+	return socket, nil
+}
+
+// answers reports whether somebody listens on the socket.
+func answers(ctx context.Context, socket string) bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// openDatabase connects to the database and brings it up to date: the one that
+// the environment names, or the private one in the data directory.
+func (s *system) openDatabase(ctx context.Context, as owner) error {
+	s.databaseURL = s.config.PostgresURL
+	if s.databaseURL == "" {
+		if s.config.Data == "" {
+			return errors.New("no database: set STEWARD_POSTGRES_URL")
+		}
+		url, err := s.startPostgres(ctx, as)
+		if err != nil {
+			return err
+		}
+		s.databaseURL = url
+	}
+	if err := postgres.Migrate(ctx, s.databaseURL); err != nil {
+		return err
+	}
+	pool, err := postgres.Connect(ctx, s.databaseURL, postgres.Options{MaxConns: 16})
+	if err != nil {
+		return err
+	}
+	s.pool = pool
+	s.onClose(func() error { pool.Close(); return nil })
+	return nil
+}
+
+// databaseName is the database of a private cluster.
+const databaseName = "steward"
+
+// startPostgres starts the private cluster of the data directory and returns
+// the address of the database in it. A borrower uses the one that is running.
+func (s *system) startPostgres(ctx context.Context, as owner) (string, error) {
+	data := dataDir(s.config.Data)
+	if as == borrow {
+		var running instance
+		if ok, err := readSecret(data.instance(), &running); err != nil {
+			return "", err
+		} else if ok && running.alive() {
+			return running.PostgresURL, nil
+		}
+		if !data.private() {
+			return "", fmt.Errorf("%s holds no installation: run steward dev there first, or set STEWARD_POSTGRES_URL", s.config.Data)
+		}
+	}
+	if err := data.create(); err != nil {
+		return "", err
+	}
+	cluster, err := postgres.StartCluster(ctx, postgres.ClusterOptions{Dir: data.postgres()})
+	if err != nil {
+		return "", err
+	}
+	s.onClose(func() error {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		return cluster.Stop(stop)
+	})
+	if err := postgres.CreateDatabase(ctx, cluster.URL("postgres"), databaseName); err != nil {
+		return "", err
+	}
+	return cluster.URL(databaseName), nil
+}
+
+// openVault opens the keys, which may live in a database of their own.
+func (s *system) openVault(ctx context.Context, _ owner) error {
+	file := s.config.MasterKeyFile
+	if file == "" && s.config.Data != "" && s.config.PostgresURL == "" {
+		file = dataDir(s.config.Data).masterKey()
+	}
+	if file == "" {
+		return errors.New("no master key: set STEWARD_MASTER_KEY_FILE to its file")
+	}
+	kek, err := vault.OpenKEKFile(file)
+	if err != nil {
+		return err
+	}
+	pool := s.pool
+	if url := s.config.VaultURL; url != "" && url != s.databaseURL {
+		if err := postgres.Migrate(ctx, url); err != nil {
+			return fmt.Errorf("vault: %w", err)
+		}
+		if pool, err = postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault"}); err != nil {
+			return fmt.Errorf("vault: %w", err)
+		}
+		s.onClose(func() error { pool.Close(); return nil })
+	}
+	s.vault, err = vault.Open(ctx, pool, kek)
+	return err
+}
+
+// engine decides commands on the opened installation.
+func (s *system) engine(scope events.IdentityScope) (*decider.Engine, error) {
+	index, err := s.vault.Secret(vault.SecretIndex)
+	if err != nil {
+		return nil, err
+	}
+	sealer := seal.New(s.vault)
+	return &decider.Engine{
+		Log: s.store, Sealer: sealer,
+		Names: uniq.New(uniq.Config{
+			Log: s.store, Sealer: sealer, IndexKey: index, Scope: scope, Now: time.Now,
+		}),
+	}, nil
+}
