@@ -170,7 +170,7 @@ func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*
 	if c.StatusStaffID != nil {
 		actor.StaffID = *c.StatusStaffID
 	}
-	by, err := s.actorOf(ctx, c.StoreID, actor)
+	by, err := s.actorFromRows(ctx, c.StoreID, actor)
 	if err != nil {
 		return nil, err
 	}

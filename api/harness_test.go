@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -310,3 +312,17 @@ func (h *harness) staffID(role events.Role) string { return wireid.Format(wireid
 
 // unknown is an id that nothing has.
 func unknown(kind wireid.Kind) string { return wireid.Format(kind, uuid.New()) }
+
+// together does n things at the same time.
+func (h *harness) together(n int, fn func(i int) *reply) []*reply {
+	h.t.Helper()
+	replies := make([]*reply, n)
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() { replies[i] = fn(i) })
+	}
+	running.Wait()
+	return replies
+}
+
+const confirmMinutes = 11 * time.Minute

@@ -6,7 +6,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/wireid"
 )
@@ -126,8 +128,22 @@ func shownActor(kind events.ActorKind, id string, staff uuid.UUID, name string) 
 	return a
 }
 
-// actorOf is the actor of an event; it looks the name up.
+// actorOf is the actor of an event that was read from the log, with the name of
+// the staff member from the log too.
 func (s *Server) actorOf(ctx context.Context, store uuid.UUID, a events.Actor) (Actor, error) {
+	name := ""
+	if a.StaffID != uuid.Nil {
+		member, err := decider.Load(ctx, s.engine, staff.Decider, store, events.StaffStream(a.StaffID))
+		if err != nil {
+			return Actor{}, err
+		}
+		name = personName(shown(member.State.Name), shown(member.State.Email))
+	}
+	return shownActor(a.Kind, a.ID, a.StaffID, name), nil
+}
+
+// actorFromRows is the actor of a row of a read model.
+func (s *Server) actorFromRows(ctx context.Context, store uuid.UUID, a events.Actor) (Actor, error) {
 	name := ""
 	if a.StaffID != uuid.Nil {
 		members, err := s.queries.StaffByID(ctx, store, []uuid.UUID{a.StaffID})
@@ -135,12 +151,18 @@ func (s *Server) actorOf(ctx context.Context, store uuid.UUID, a events.Actor) (
 			return Actor{}, err
 		}
 		for _, m := range members {
-			if name = text(m.Name); name == "" {
-				name = text(m.Email)
-			}
+			name = personName(m.Name, m.Email)
 		}
 	}
 	return shownActor(a.Kind, a.ID, a.StaffID, name), nil
+}
+
+// personName is what to call a team member.
+func personName(name, email *string) string {
+	if text(name) != "" {
+		return text(name)
+	}
+	return text(email)
 }
 
 // text is a column that may be missing.
