@@ -61,11 +61,14 @@ type answer struct {
 	after   time.Duration // when to try again, if the server says
 }
 
-// send sends a batch once. An error means that there was no answer that could
+// errVersion says that the two programs do not fit together.
+var errVersion = errors.New("the server is of another version: use the steward program that the server runs")
+
+// send sends rows once. An error means that there was no answer that could
 // be read, so that nobody knows whether the rows were applied.
-func (c *Client) send(ctx context.Context, b *batch, dryRun bool) (answer, error) {
+func (c *Client) send(ctx context.Context, rows []*row, dryRun bool) (answer, error) {
 	var q request
-	for _, r := range b.rows {
+	for _, r := range rows {
 		q.Rows = append(q.Rows, r.wire)
 	}
 	body, err := json.Marshal(q)
@@ -82,7 +85,6 @@ func (c *Client) send(ctx context.Context, b *batch, dryRun bool) (answer, error
 	}
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", b.key)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "steward-import")
 	resp, err := c.http.Do(req)
@@ -103,18 +105,18 @@ func (c *Client) send(ctx context.Context, b *batch, dryRun bool) (answer, error
 	if err := json.Unmarshal(text, &r); err != nil {
 		return answer{}, fmt.Errorf("the answer is not JSON: %w", err)
 	}
-	if len(r.Results) != len(b.rows) {
-		return answer{}, fmt.Errorf("the answer has %d results for %d rows", len(r.Results), len(b.rows))
+	if len(r.Rows) != len(rows) {
+		return answer{}, fmt.Errorf("%w (it answers %d rows for %d)", errVersion, len(r.Rows), len(rows))
 	}
-	a.results = r.Results
+	a.results = r.Rows
 	return a, nil
 }
 
 // single turns an answer for a request of one row into that row's result.
 func (a answer) single() result {
-	r := result{Status: a.status, problem: a.problem}
-	for i := range r.Errors {
-		r.Errors[i].Field = strings.TrimPrefix(r.Errors[i].Field, "rows[0].")
+	r := result{Status: a.status, Code: a.problem.Code, Message: a.problem.Detail}
+	if len(a.problem.Errors) > 0 {
+		r.Field, r.Message = strings.TrimPrefix(a.problem.Errors[0].Field, "rows[0]."), a.problem.Errors[0].Message
 	}
 	return r
 }

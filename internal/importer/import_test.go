@@ -102,8 +102,14 @@ func TestImport(t *testing.T) {
 			t.Errorf("%s: the report says dry_run=%t, interrupted=%t", step.name, report.DryRun, report.Interrupted)
 		}
 	}
-	if store.owners["ada@example.org"] != "ada" || len(store.owners) != 4 {
-		t.Errorf("%d owners", len(store.owners))
+	owners := map[string]string{
+		"ada@example.org":     "ada|Ada King|Lovelace",
+		"plus+01@example.com": "plus01|Some|One",
+		"grace@example.org":   `grace|Hopper, "Amazing"|Grace`,
+		"eve@example.org":     "eve|=cmd|' /C|calc'!A0",
+	}
+	if diff := cmp.Diff(owners, store.owners); diff != "" {
+		t.Errorf("owners (-want +got):\n%s", diff)
 	}
 }
 

@@ -3,6 +3,7 @@ package importer
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,8 +35,10 @@ type Outcome struct {
 	Refused      *Refusal
 }
 
-// newRow takes a record apart. What cannot be sent comes back settled.
-func newRow(c Columns, rec Record) (*row, error) {
+// newRow takes a record apart. What cannot be sent comes back settled. The
+// idempotency key derives from the run, so that a row that is sent twice is
+// applied once.
+func newRow(c Columns, rec Record, run string) (*row, error) {
 	r := &row{rec: rec}
 	b, refused := Body{}, rec.Fault
 	if refused == nil {
@@ -45,6 +48,7 @@ func newRow(c Columns, rec Record) (*row, error) {
 		r.settle(Outcome{Refused: refused})
 		return r, nil
 	}
+	b.Key = "import-" + run + "-" + strconv.Itoa(rec.Line)
 	wire, err := json.Marshal(b)
 	if err != nil {
 		return nil, fmt.Errorf("encode line %d: %w", rec.Line, err)
@@ -81,7 +85,7 @@ func body(c Columns, fields []string) (Body, *Refusal) {
 		Locked:       p.boolean(colLocked, c.cell(fields, colLocked)),
 		Privacy:      p.boolean(colPrivacy, c.cell(fields, colPrivacy)),
 		Nameservers:  nameservers(c.cell(fields, colNameservers)),
-		Owner:        Owner{c.cell(fields, colEmail), c.cell(fields, colUsername), c.cell(fields, colName)},
+		Owner:        owner(c, fields),
 	}
 	return b, p.refused
 }
@@ -125,6 +129,17 @@ func nameservers(text string) []string {
 		}
 	}
 	return hosts
+}
+
+// owner splits the name before its last word. What the words mean is for people
+// to correct: names have no grammar.
+func owner(c Columns, fields []string) Owner {
+	o := Owner{Email: c.cell(fields, colEmail), Username: c.cell(fields, colUsername)}
+	o.FirstName = c.cell(fields, colName)
+	if i := strings.LastIndexByte(o.FirstName, ' '); i >= 0 {
+		o.FirstName, o.LastName = strings.TrimSpace(o.FirstName[:i]), o.FirstName[i+1:]
+	}
+	return o
 }
 
 // keys are what the server would find two rows to share: the domain, the owner,

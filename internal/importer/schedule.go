@@ -3,10 +3,7 @@ package importer
 import "slices"
 
 // batch is the rows of one request, in the order in which they are applied.
-type batch struct {
-	rows []*row
-	key  string // makes the request one that may be sent again
-}
+type batch struct{ rows []*row }
 
 // schedule decides which rows may be sent. A row waits until every earlier row
 // that shares a key with it is done, or goes right behind it in the same batch.

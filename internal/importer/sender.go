@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -34,18 +33,18 @@ type sender struct {
 	waiting  *atomic.Int64 // batches that are between two tries
 }
 
-// deliver sends b until the outcome of each row is known. It sends nothing more
+// deliver sends rows until the outcome of each is known. It sends nothing more
 // when soft ends; a request under way is cut only by hard. An error means that
 // the import cannot go on; rows whose outcome is unknown stay unsettled.
 //
-// What is sent again is always the whole batch under the same key: the server
-// knows by them what it has applied before.
-func (s *sender) deliver(soft, hard context.Context, b *batch) error {
-	open, since := len(b.rows), time.Now()
+// A row that is sent again has the same idempotency key, by which the server
+// knows whether it has applied it before.
+func (s *sender) deliver(soft, hard context.Context, rows []*row) error {
+	since := time.Now()
 	for try := 0; ; try++ {
-		after, why := s.once(soft, hard, b, try)
-		left := b.open()
-		if left == 0 {
+		after, why := s.once(soft, hard, rows, try)
+		left := unsettled(rows)
+		if len(left) == 0 {
 			return nil
 		}
 		var stop *stopError
@@ -53,10 +52,10 @@ func (s *sender) deliver(soft, hard context.Context, b *batch) error {
 			return stop.err
 		}
 		if errors.Is(why, errTogether) {
-			return s.apart(soft, hard, b)
+			return s.apart(soft, hard, left)
 		}
-		if left < open {
-			open, since = left, time.Now()
+		if len(left) < len(rows) {
+			rows, since = left, time.Now()
 		}
 		pause := max(after, backoff(try))
 		if time.Since(since)+pause > s.patience {
@@ -68,14 +67,13 @@ func (s *sender) deliver(soft, hard context.Context, b *batch) error {
 	}
 }
 
-// errTogether says that the server refuses the batch as such.
+// errTogether says that the server refuses the rows as one request.
 var errTogether = errors.New("the server refuses the rows together")
 
-// apart sends the rows of b one by one, each under a key of its own.
-func (s *sender) apart(soft, hard context.Context, b *batch) error {
-	for _, r := range b.rows {
-		alone := &batch{rows: []*row{r}, key: b.key + "-alone-" + strconv.Itoa(r.rec.Line)}
-		if err := s.deliver(soft, hard, alone); err != nil {
+// apart sends rows one by one.
+func (s *sender) apart(soft, hard context.Context, rows []*row) error {
+	for _, r := range rows {
+		if err := s.deliver(soft, hard, []*row{r}); err != nil {
 			return err
 		}
 	}
@@ -90,26 +88,28 @@ func (e *stopError) Unwrap() error { return e.err }
 
 func stopf(format string, args ...any) error { return &stopError{fmt.Errorf(format, args...)} }
 
-// once sends b once and settles the rows whose outcome is known. For the others
+// once sends rows once and settles the rows whose outcome is known. For the others
 // it returns how long the server asks to wait, and why they are not settled.
-func (s *sender) once(soft, hard context.Context, b *batch, try int) (time.Duration, error) {
+func (s *sender) once(soft, hard context.Context, rows []*row, try int) (time.Duration, error) {
 	if soft.Err() != nil {
 		return 0, &stopError{soft.Err()}
 	}
-	a, err := s.client.send(hard, b, s.dryRun)
+	a, err := s.client.send(hard, rows, s.dryRun)
 	if err != nil {
 		switch {
 		case soft.Err() != nil:
 			return 0, &stopError{soft.Err()}
 		case !s.reached.Load() && unreachable(err):
 			return 0, stopf("no answer from the server: is it running, and is its address right? %w", err)
+		case errors.Is(err, errVersion):
+			return 0, &stopError{err}
 		}
 		return 0, err
 	}
 	s.reached.Store(true)
 	switch status := a.status; {
 	case a.results != nil:
-		return a.after, s.settle(b, a, try)
+		return a.after, s.settle(rows, a, try)
 	case temporary(status), status == http.StatusInternalServerError && try+1 < internalTries:
 		return a.after, fmt.Errorf("it answered %s", statusText(status))
 	case status == http.StatusUnauthorized:
@@ -118,10 +118,12 @@ func (s *sender) once(soft, hard context.Context, b *batch, try int) (time.Durat
 		return 0, stopf("the API key may not import domains (403): give a key with the role support, admin or owner")
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status >= 300 && status <= 399:
 		return 0, stopf("no import at this address (%s): give the base URL of a Steward of this version or newer", statusText(status))
-	case len(b.rows) > 1:
+	case a.problem.Code == "unknown_field":
+		return 0, &stopError{errVersion}
+	case len(rows) > 1:
 		return 0, errTogether
 	}
-	b.rows[0].settle(a.single().outcome())
+	rows[0].settle(a.single().outcome())
 	return 0, nil
 }
 
@@ -135,31 +137,28 @@ func unreachable(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// settle gives every row its result. What was applied before stands. It returns
-// why rows are left that must be sent again.
-func (s *sender) settle(b *batch, a answer, try int) (why error) {
-	for i, r := range b.rows {
+// settle gives every row its result, but for those that must be sent again, and
+// returns why.
+func (s *sender) settle(rows []*row, a answer, try int) (why error) {
+	for i, r := range rows {
 		res := a.results[i]
-		switch {
-		case r.settled && r.outcome.Refused == nil:
-		case res.temporary(), res.Status == http.StatusInternalServerError && try+1 < internalTries:
+		if res.temporary() || res.Status == http.StatusInternalServerError && try+1 < internalTries {
 			why = fmt.Errorf("it answered %s for a row (%s)", statusText(res.Status), res.Code)
-		default:
-			r.settle(res.outcome())
+			continue
 		}
+		r.settle(res.outcome())
 	}
 	return why
 }
 
-// open counts the rows whose outcome is not known.
-func (b *batch) open() int {
-	n := 0
-	for _, r := range b.rows {
+func unsettled(rows []*row) []*row {
+	var left []*row
+	for _, r := range rows {
 		if !r.settled {
-			n++
+			left = append(left, r)
 		}
 	}
-	return n
+	return left
 }
 
 // pause waits, and reports false when ctx ended first.

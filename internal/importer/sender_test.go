@@ -61,7 +61,7 @@ func TestTroubleOnTheWay(t *testing.T) {
 		},
 		"the answer is cut": func(s *server) {
 			s.after = func(w http.ResponseWriter, n int) bool {
-				return n%3 > 0 && answer(w, http.StatusOK, `{"results":[{"sta`)
+				return n%3 > 0 && answer(w, http.StatusOK, `{"rows":[{"sta`)
 			}
 		},
 		"the outcome is not known yet": func(s *server) {
@@ -117,8 +117,12 @@ func TestStops(t *testing.T) {
 		before func(http.ResponseWriter, int) bool
 		want   string
 	}{
-		"key":      {func(w http.ResponseWriter, _ int) bool { return answer(w, 401, "") }, "does not accept the API key"},
-		"role":     {func(w http.ResponseWriter, _ int) bool { return answer(w, 403, "") }, "give a key with the role"},
+		"key":  {func(w http.ResponseWriter, _ int) bool { return answer(w, 401, "") }, "does not accept the API key"},
+		"role": {func(w http.ResponseWriter, _ int) bool { return answer(w, 403, "") }, "give a key with the role"},
+		"version": {func(w http.ResponseWriter, _ int) bool {
+			return answer(w, 422, `{"code":"unknown_field","errors":[{"field":"rows[0].owner.name"}]}`)
+		}, "another version"},
+		"format":   {func(w http.ResponseWriter, _ int) bool { return answer(w, 200, `{"results":[]}`) }, "another version"},
 		"address":  {func(w http.ResponseWriter, _ int) bool { return answer(w, 404, "") }, "no import at this address"},
 		"redirect": {func(w http.ResponseWriter, _ int) bool { return answer(w, 308, "", "Location", "https://x.test/") }, "no import at this address"},
 		"nobody":   {func(w http.ResponseWriter, _ int) bool { return trouble(w, "dial") }, "is it running"},

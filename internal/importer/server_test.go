@@ -2,7 +2,6 @@ package importer_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -38,35 +37,30 @@ type server struct {
 	mu        sync.Mutex
 	requests  int
 	holders   map[string]string // name to email key
-	owners    map[string]string // email key to username
+	owners    map[string]string // email key to username and names
 	usernames map[string]bool
-	answers   map[string]verdict         // of applied rows, by key and place
-	bodies    map[string][]importer.Body // by key
-	applied   []string                   // names in the order in which they were applied
+	answers   map[string]verdict       // of applied rows, by key
+	bodies    map[string]importer.Body // by key
+	applied   []string                 // names in the order in which they were applied
 }
 
 type verdict struct {
-	Status       int     `json:"status"`
-	Outcome      string  `json:"outcome,omitempty"`
-	OwnerCreated bool    `json:"owner_created"`
-	Code         string  `json:"code,omitempty"`
-	Detail       string  `json:"detail,omitempty"`
-	Errors       []fault `json:"errors,omitempty"`
-}
-
-type fault struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	Status       int    `json:"status"`
+	Outcome      string `json:"outcome,omitempty"`
+	OwnerCreated bool   `json:"owner_created"`
+	Code         string `json:"code,omitempty"`
+	Field        string `json:"field,omitempty"`
+	Message      string `json:"message,omitempty"`
 }
 
 func refuse(status int, code, field, message string) verdict {
-	return verdict{Status: status, Code: code, Errors: []fault{{field, message}}}
+	return verdict{Status: status, Code: code, Field: field, Message: message}
 }
 
 func newServer(t testing.TB) *server {
 	return &server{
 		t: t, holders: make(map[string]string), owners: make(map[string]string),
-		usernames: make(map[string]bool), answers: make(map[string]verdict), bodies: make(map[string][]importer.Body),
+		usernames: make(map[string]bool), answers: make(map[string]verdict), bodies: make(map[string]importer.Body),
 	}
 }
 
@@ -121,16 +115,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var answer struct {
-		Results []verdict `json:"results"`
+		Rows []verdict `json:"rows"`
 	}
-	key, dry := r.Header.Get("Idempotency-Key"), r.URL.Query().Get("dry_run") == "true"
 	s.mu.Lock()
-	if first, again := s.bodies[key]; again && !cmp.Equal(first, body.Rows) || key == "" {
-		s.t.Errorf("the key %q is used for two requests", key)
-	}
-	s.bodies[key] = body.Rows
-	for i, row := range body.Rows {
-		answer.Results = append(answer.Results, s.apply(row, fmt.Sprint(key, "#", i), number, dry))
+	for _, row := range body.Rows {
+		if first, again := s.bodies[row.Key]; again && !cmp.Equal(first, row) || row.Key == "" {
+			s.t.Errorf("the key %q is used for two rows", row.Key)
+		}
+		s.bodies[row.Key] = row
+		answer.Rows = append(answer.Rows, s.apply(row, number, r.URL.Query().Get("dry_run") == "true"))
 	}
 	s.mu.Unlock()
 	if s.after != nil && s.after(w, number) {
@@ -140,18 +133,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // apply answers a row that was applied before as it did then.
-func (s *server) apply(row importer.Body, key string, number int, dry bool) verdict {
+func (s *server) apply(row importer.Body, number int, dry bool) verdict {
 	if s.judge != nil {
 		if status := s.judge(row.Name, number); status != 0 {
 			return verdict{Status: status, Code: s.code}
 		}
 	}
-	if v, ok := s.answers[key]; ok {
+	if v, ok := s.answers[row.Key]; ok {
 		return v
 	}
 	v := s.decide(row, dry)
 	if !dry && v.Outcome == "accepted" {
-		s.answers[key] = v
+		s.answers[row.Key] = v
 	}
 	return v
 }
@@ -167,7 +160,7 @@ func (s *server) decide(row importer.Body, dry bool) verdict {
 	if _, err := identity.Email(row.Owner.Email); err != nil {
 		return invalid("owner.email", err.Error())
 	}
-	if _, err := identity.Line(row.Owner.Name, 100); err != nil {
+	if _, err := identity.Line(row.Owner.FirstName, 100); err != nil {
 		return invalid("owner.profile.first_name", err.Error())
 	}
 	if row.ExpiresAt <= row.RegisteredAt {
@@ -191,7 +184,8 @@ func (s *server) decide(row importer.Body, dry bool) verdict {
 		s.holders[name] = email
 		s.applied = append(s.applied, name)
 		if !known {
-			s.owners[email], s.usernames[username] = row.Owner.Username, true
+			o := row.Owner
+			s.owners[email], s.usernames[username] = o.Username+"|"+o.FirstName+"|"+o.LastName, true
 		}
 	}
 	return verdict{Status: 201, Outcome: "accepted", OwnerCreated: !known}

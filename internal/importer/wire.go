@@ -13,11 +13,12 @@ import (
 const (
 	batchPath    = "/v1/domains/import-batch"
 	maxBatchRows = 100
-	maxBatchSize = 448 << 10 // bytes of rows
+	maxBatchSize = 56 << 10 // bytes of rows
 )
 
 // Body is one row as the API takes it.
 type Body struct {
+	Key          string   `json:"idempotency_key"`
 	Name         string   `json:"name"`
 	RegisteredAt string   `json:"registered_at"`
 	ExpiresAt    string   `json:"expires_at"`
@@ -30,9 +31,10 @@ type Body struct {
 
 // Owner is who a row gives its domain to, found or created by email.
 type Owner struct {
-	Email    string `json:"email"`
-	Username string `json:"username,omitempty"`
-	Name     string `json:"name,omitempty"`
+	Email     string `json:"email"`
+	Username  string `json:"username,omitempty"`
+	FirstName string `json:"first_name,omitempty"`
+	LastName  string `json:"last_name,omitempty"`
 }
 
 // columnOf is the CSV column that a field of the API's came from.
@@ -45,7 +47,7 @@ func columnOf(field string) string {
 		return colEmail
 	case "owner.username":
 		return colUsername
-	case "owner.name", "owner.profile.first_name", "owner.profile.last_name":
+	case "owner.first_name", "owner.last_name", "owner.profile.first_name", "owner.profile.last_name":
 		return colName
 	case colRegistered, colExpires, colAutoRenew, colLocked, colPrivacy, colNameservers:
 		return field
@@ -58,7 +60,7 @@ type request struct {
 }
 
 type response struct {
-	Results []result `json:"results"`
+	Rows []result `json:"rows"`
 }
 
 // result is the API's answer to one row.
@@ -66,10 +68,12 @@ type result struct {
 	Status       int    `json:"status"`
 	Outcome      string `json:"outcome"` // accepted or unchanged
 	OwnerCreated bool   `json:"owner_created"`
-	problem
+	Code         string `json:"code"`
+	Field        string `json:"field"`
+	Message      string `json:"message"`
 }
 
-// problem is what the API says about what it refuses (RFC 9457).
+// problem is the API's answer to a request that it refuses (RFC 9457).
 type problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
@@ -83,10 +87,7 @@ func (r result) outcome() Outcome {
 	if r.Status >= 200 && r.Status < 300 {
 		return Outcome{Unchanged: r.Outcome == "unchanged", OwnerCreated: r.OwnerCreated}
 	}
-	why := refusal("", r.Code, r.Detail)
-	if len(r.Errors) > 0 {
-		why.Field, why.Reason = columnOf(r.Errors[0].Field), r.Errors[0].Message
-	}
+	why := refusal(columnOf(r.Field), r.Code, r.Message)
 	if why.Code == "" {
 		why.Code = "http_" + strconv.Itoa(r.Status)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 )
 
@@ -40,8 +39,7 @@ func (im *run) work(ctx context.Context) error {
 	for read != nil || len(im.schedule.order) > 0 {
 		for b := im.schedule.take(im.InFlight - flying); b != nil; b = im.schedule.take(im.InFlight - flying) {
 			flying += len(b.rows)
-			b.key = "import-" + im.id + "-" + strconv.Itoa(b.rows[0].rec.Line)
-			go func() { back <- delivered{b, s.deliver(soft, hard, b)} }()
+			go func() { back <- delivered{b, s.deliver(soft, hard, b.rows)} }()
 		}
 		in := read
 		if len(im.schedule.order) >= window {
@@ -126,7 +124,7 @@ func (im *run) readRow(c *chunk) error {
 	if rec.Blank() {
 		return nil
 	}
-	r, err := newRow(im.cols, rec)
+	r, err := newRow(im.cols, rec, im.id)
 	if err == nil {
 		c.rows = append(c.rows, r)
 	}
