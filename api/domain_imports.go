@@ -107,6 +107,7 @@ func (s *Server) importRow(ctx context.Context, row ImportRow, r decider.Request
 	name := uniq.Name{Kind: events.NameEmail, Key: identity.EmailKey(email), Field: "owner.email"}
 	step := r.Step("owner")
 	pause := ownerPause
+	var refused error // of the last attempt to create the owner
 	for attempt := 1; ; attempt++ {
 		owner, found, err := s.holderOfName(ctx, r.StoreID, name)
 		switch {
@@ -114,16 +115,19 @@ func (s *Server) importRow(ctx context.Context, row ImportRow, r decider.Request
 			return Imported{}, decider.Outcome{}, err
 		case found:
 			return s.importFor(ctx, details, owner, r)
+		case attempt > ownerAttempts, refused != nil && !passing(refused, name.Field):
+			return Imported{}, decider.Outcome{}, refused
 		}
-		owner, err = s.createOwner(ctx, row.Owner, details, r, step)
+		owner, refused = s.createOwner(ctx, row.Owner, details, r, step)
 		switch {
-		case err == nil && r.DryRun:
+		case refused == nil && r.DryRun:
 			return importedDry(details, r)
-		case err == nil:
+		case refused == nil:
 			return s.importFor(ctx, details, owner, r)
-		case attempt == ownerAttempts || !errors.Is(err, uniq.ErrNameReserved) && !taken(err, name.Field):
-			return Imported{}, decider.Outcome{}, err
+		case !errors.Is(refused, uniq.ErrNameTaken) && !errors.Is(refused, uniq.ErrNameReserved):
+			return Imported{}, decider.Outcome{}, refused
 		}
+		// Somebody is creating the owner at this moment, or has just done so.
 		if err := sleep(ctx, pause); err != nil {
 			return Imported{}, decider.Outcome{}, err
 		}
@@ -180,11 +184,13 @@ func ownerFault(err error) error {
 	return moved
 }
 
-// taken reports whether a name was refused because somebody has it.
-func taken(err error, field string) bool {
+// passing reports whether an owner who was refused may be created yet, or found:
+// a name is only reserved, or the address itself was taken and may have been
+// given up. Any other name that is taken belongs to somebody else.
+func passing(err error, field string) bool {
 	f, ok := fault.As(err)
-	if !ok || !errors.Is(err, uniq.ErrNameTaken) {
-		return false
+	if !ok || errors.Is(err, uniq.ErrNameReserved) {
+		return ok
 	}
 	for _, at := range f.Fields {
 		if at.Name == field {
