@@ -26,6 +26,8 @@ type config struct {
 	LogLevel           string   `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat          string   `env:"LOG_FORMAT" envDefault:"json"`
 
+	// private permits a database of its own in the data directory.
+	private bool
 	proxies []netip.Prefix
 	level   slog.Level
 }
@@ -128,6 +130,7 @@ func operatorConfig(cmd *cobra.Command) (config, error) {
 	if c.Data == "" && c.PostgresURL == "" {
 		c.Data = defaultData()
 	}
+	c.private = c.PostgresURL == ""
 	return c, nil
 }
 

@@ -23,8 +23,10 @@ func kills() int {
 
 // acknowledged collects the events that clients saw acknowledged.
 type acknowledged struct {
-	mu  sync.Mutex
-	ids map[string]bool
+	mu     sync.Mutex
+	ids    map[string]bool
+	next   int           // how many there must be
+	enough chan struct{} // closed when there are
 }
 
 func (a *acknowledged) add(ids []string) {
@@ -33,6 +35,19 @@ func (a *acknowledged) add(ids []string) {
 	for _, id := range ids {
 		a.ids[id] = true
 	}
+	if a.enough != nil && len(a.ids) >= a.next {
+		close(a.enough)
+		a.enough = nil
+	}
+}
+
+// more is closed when n more events have been acknowledged.
+func (a *acknowledged) more(n int) <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	enough := make(chan struct{})
+	a.next, a.enough = len(a.ids)+n, enough
+	return enough
 }
 
 // A process that is killed at random under load loses no event that a client
@@ -51,8 +66,13 @@ func TestKillLosesNothing(t *testing.T) {
 		if round == 0 {
 			domains = mustImport(t, p, seen, 20)
 		}
+		enough := seen.more(1 + rand.IntN(100)) // when the power is cut
 		underLoad(t, p, seen, domains, round, func() {
-			time.Sleep(time.Duration(50+rand.IntN(300)) * time.Millisecond) // the moment of the power cut
+			select {
+			case <-enough:
+			case <-time.After(time.Minute):
+				t.Error("nothing is acknowledged any more")
+			}
 			p.kill(t)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -44,8 +45,7 @@ on this machine. Ctrl-C stops all of it.`,
   steward dev --data ./scratch --addr 127.0.0.1:0 --no-demo --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.config = config{Addr: addr, Data: data, LogFormat: "text"}
-			d.config.level = 4 // only warnings: the summary is what people want to see
+			d.config = config{Addr: addr, Data: data, LogFormat: "text", private: true, level: slog.LevelWarn}
 			d.demo, d.stdout, d.stderr = !noDemo, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return d.run(cmd.Context())
 		},

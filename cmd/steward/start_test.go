@@ -71,8 +71,7 @@ func TestStartRefuses(t *testing.T) {
 		"with a misspelt setting":   {good.set("STEWARD_POSTGRESS_URL", "x"), []string{"STEWARD_POSTGRESS_URL"}},
 		"with a bad proxy":          {good.set("STEWARD_TRUSTED_PROXIES", "everyone"), []string{"STEWARD_TRUSTED_PROXIES"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, func(t *testing.T) { // one after the other: most share an event store
 			var stderr bytes.Buffer
 			cmd := c.with.command(t.Context(), "serve")
 			cmd.Stderr = &stderr

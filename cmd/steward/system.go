@@ -138,7 +138,7 @@ func answers(ctx context.Context, socket string) bool {
 func (s *system) openDatabase(ctx context.Context, as owner) error {
 	s.databaseURL = s.config.PostgresURL
 	if s.databaseURL == "" {
-		if s.config.Data == "" {
+		if !s.config.private {
 			return errors.New("no database: set STEWARD_POSTGRES_URL")
 		}
 		url, err := s.startPostgres(ctx, as)
@@ -198,7 +198,7 @@ func (s *system) startPostgres(ctx context.Context, as owner) (string, error) {
 // openVault opens the keys, which may live in a database of their own.
 func (s *system) openVault(ctx context.Context, _ owner) error {
 	file := s.config.MasterKeyFile
-	if file == "" && s.config.Data != "" && s.config.PostgresURL == "" {
+	if file == "" && s.config.private {
 		file = dataDir(s.config.Data).masterKey()
 	}
 	if file == "" {
