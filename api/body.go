@@ -196,6 +196,7 @@ func readBody(c *call, limit int64, w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(data))
+	r.Header.Set("Content-Type", "application/json") // in the one spelling that huma knows
 	return nil
 }
 

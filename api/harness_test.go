@@ -116,7 +116,7 @@ func (h *harness) send(method, path string, body any, headers ...string) *reply 
 		h.t.Fatal(err)
 	}
 	out := &reply{t: h.t, stack: h.stack, status: answer.StatusCode, header: answer.Header, raw: raw}
-	if strings.Contains(answer.Header.Get("Content-Type"), "json") {
+	if len(raw) > 0 && strings.Contains(answer.Header.Get("Content-Type"), "json") {
 		if err := json.Unmarshal(raw, &out.body); err != nil {
 			h.t.Fatalf("%s %s: answer is not JSON: %v", method, path, err)
 		}

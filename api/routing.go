@@ -135,9 +135,12 @@ func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) {
 // noMethod answers for methods that an address does not have.
 func (s *Server) noMethod(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch} {
-		if s.router.Match(chi.NewRouteContext(), method, r.URL.Path) {
-			allowed = append(allowed, method)
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		if !s.router.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			continue
+		}
+		if allowed = append(allowed, method); method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead) // answered like it, without the body
 		}
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
