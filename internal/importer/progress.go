@@ -90,7 +90,7 @@ func (p *progress) line(rows, refused int64, waiting bool) string {
 	elapsed := time.Since(p.began)
 	rate := float64(rows) / max(elapsed.Seconds(), 0.001)
 	fmt.Fprintf(&b, " rows, %.0f rows/s", rate)
-	if left := p.total - rows; left > 0 && rate > 0 {
+	if left := p.total - rows; left > 0 && rate > 0 && !waiting {
 		fmt.Fprintf(&b, ", %s left", (time.Duration(float64(left)/rate) * time.Second).Round(time.Second))
 	}
 	if refused > 0 {

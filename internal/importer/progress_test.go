@@ -26,7 +26,7 @@ func TestProgressLines(t *testing.T) {
 		<-time.After(5 * time.Second)
 		stop()
 		const want = `importing: 50 of 100 rows, 10 rows/s, 5s left
-importing: 51 of 100 rows, 5 rows/s, 9s left, 1 refused, waiting for the server
+importing: 51 of 100 rows, 5 rows/s, 1 refused, waiting for the server
 `
 		if out.String() != want {
 			t.Errorf("got\n%s want\n%s", out.String(), want)
