@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // importServer accepts every row but those of nobody.com, and counts requests.
@@ -151,5 +155,61 @@ func TestImportCommandRefuses(t *testing.T) {
 				t.Errorf("exit code %d, output %s", exit.code, out)
 			}
 		})
+	}
+}
+
+// The importer's own sample through the real program and the real server: with
+// every kind of bad row, tried out, imported, and imported again.
+func TestImportIntoServe(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	p := i.start(t)
+	t.Cleanup(func() { p.kill(t) })
+	i.env = append(i.env, "STEWARD_API_KEY="+p.apiKey)
+	for _, step := range []struct {
+		name string
+		args []string
+		want [4]int // accepted, unchanged, refused, owners created
+	}{
+		{"dry run", []string{"--dry-run"}, [4]int{6, 1, 16, 4}},
+		{"first", nil, [4]int{6, 1, 16, 4}},
+		{"second", nil, [4]int{0, 7, 16, 0}},
+		{"dry run afterwards", []string{"--dry-run"}, [4]int{0, 7, 16, 0}},
+	} {
+		var out bytes.Buffer
+		cmd := i.command(t.Context(), append([]string{"import", "../../internal/importer/testdata/registrar.csv", "--url", p.base, "--output", "json"}, step.args...)...)
+		cmd.Stdout = &out
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitRefused {
+			t.Fatalf("%s: import ends with %v, want exit code %d", step.name, err, exitRefused)
+		}
+		var report struct {
+			Accepted, Unchanged, Refused int
+			OwnersCreated                int `json:"owners_created"`
+			Rows                         []struct {
+				Line                int
+				Field, Code, Reason string
+			}
+		}
+		if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+			t.Fatalf("%s: %v in %s", step.name, err, out.String())
+		}
+		if got := [4]int{report.Accepted, report.Unchanged, report.Refused, report.OwnersCreated}; got != step.want {
+			t.Errorf("%s: accepted, unchanged, refused, owners created = %v, want %v", step.name, got, step.want)
+		}
+		var columns []string
+		for _, row := range report.Rows {
+			columns = append(columns, fmt.Sprint(row.Line, " ", row.Field))
+			if row.Code == "" || row.Reason == "" {
+				t.Errorf("%s: line %d is refused without a code or a reason", step.name, row.Line)
+			}
+		}
+		want := []string{
+			"7 domain", "8 domain", "9 domain", "10 domain", "11 domain", "12 owner_email", "13 owner_email", "14 registered_at",
+			"15 expires_at", "16 auto_renew", "17 nameservers", "18 owner_username", "20 domain", "21 owner_name", "23 ", "24 owner_name",
+		}
+		if diff := cmp.Diff(want, columns); diff != "" {
+			t.Errorf("%s: refused lines and columns (-want +got):\n%s", step.name, diff)
+		}
 	}
 }
