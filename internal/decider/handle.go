@@ -86,7 +86,8 @@ func attempt[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider
 	if out, done, err := loaded.applied(r); done || err != nil {
 		return out, err
 	}
-	if r.IfMatch != nil && eventstore.Revision(*r.IfMatch) != loaded.Revision {
+	stale := r.IfMatch != nil && eventstore.Revision(*r.IfMatch) != loaded.Revision
+	if stale && loaded.Exists() {
 		return Outcome{}, ErrStale
 	}
 	cmd, err := command(ctx, loaded.State)
@@ -94,8 +95,11 @@ func attempt[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider
 		return Outcome{}, err
 	}
 	decided, err := d.Decide(loaded.State, cmd)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Outcome{}, err
+	case stale: // of something that is not there, which the decision may know better
+		return Outcome{}, ErrStale
 	}
 	out := Outcome{Revision: loaded.Revision, Position: loaded.Position}
 	if len(decided) == 0 {
