@@ -16,7 +16,10 @@ import (
 
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/projector"
+	"github.com/stewardhq/steward/internal/seal"
 	"github.com/stewardhq/steward/internal/vault"
+	"github.com/stewardhq/steward/projections"
 )
 
 // development is a Steward with everything it needs, in one directory.
@@ -140,8 +143,25 @@ func (d *development) ready(ctx context.Context, s *system, addr net.Addr, keys 
 		if err := filling.run(ctx); err != nil {
 			return err
 		}
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
 	}
 	return d.summarize(summary{BaseURL: base, APIKeys: roleKeys(keys), PostgresURL: s.databaseURL, EventStore: s.socket, Data: string(data)})
+}
+
+// settle waits until the read models show all that has happened.
+func (s *system) settle(ctx context.Context) error {
+	head, err := s.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	waiter := projector.NewWaiter(s.pool, projections.Core(seal.New(s.vault)), nil)
+	for {
+		if err := waiter.Wait(ctx, head); !errors.Is(err, projector.ErrBehind) {
+			return err
+		}
+	}
 }
 
 func roleKeys(keys map[string]string) map[string]string {
