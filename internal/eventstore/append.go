@@ -66,11 +66,10 @@ func (s *Store) Append(ctx context.Context, stream string, expected Revision, ba
 
 // resend sends the same append until its outcome is known or time is up.
 func (s *Store) resend(ctx context.Context, stream string, expected Revision, data []esdb.EventData) (Appended, string, error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
+	until := time.Now().Add(appendTimeout)
 	unknown := false // a sending may have been carried out
 	for wait := (backoff{}); ; {
-		done, begun, err := s.send(ctx, stream, expected, data)
+		done, begun, err := s.send(ctx, until, stream, expected, data)
 		switch {
 		case err == nil:
 			return done, outcomeCommitted, nil
@@ -83,7 +82,7 @@ func (s *Store) resend(ctx context.Context, stream string, expected Revision, da
 		case begun && judge(err) == away:
 			unknown = true
 		}
-		if (unknown || begun) && !errors.Is(err, ErrClosed) && wait.sleep(ctx) {
+		if (unknown || begun) && !errors.Is(err, ErrClosed) && wait.sleep(ctx) && time.Now().Before(until) {
 			s.metrics.resends.Inc()
 			continue
 		}
@@ -103,15 +102,14 @@ func refusal(err error) error {
 }
 
 // send sends an append once. begun is false if nothing can have left.
-func (s *Store) send(ctx context.Context, stream string, expected Revision, data []esdb.EventData) (Appended, bool, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, attemptTimeout, errSlow)
-	defer cancel()
-	limit := attemptTimeout
+func (s *Store) send(ctx context.Context, until time.Time, stream string, expected Revision, data []esdb.EventData) (Appended, bool, error) {
+	now := time.Now()
+	limit := min(attemptTimeout, until.Sub(now))
 	opts := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}, Deadline: &limit}
 	if expected != NoStream {
 		opts.ExpectedRevision = esdb.Revision(uint64(expected))
 	}
-	result, begun, err := s.pool.call(ctx, func(ctx context.Context, c *esdb.Client) (any, error) {
+	result, begun, err := s.pool.call(ctx, now.Add(limit), func(ctx context.Context, c *esdb.Client) (any, error) {
 		return c.AppendToStream(ctx, stream, opts, data...)
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
@@ -15,9 +16,10 @@ type reply struct {
 
 // call runs fn beside the caller, which leaves as soon as ctx ends: the client
 // has waits that do not look at ctx. What fn brings comes back only if it was
-// in time; begun tells whether fn was started. A client that failed, or let
-// time run out (see [errSlow]), is retired.
-func (p *pool) call(ctx context.Context, fn func(context.Context, *esdb.Client) (any, error)) (result any, begun bool, err error) {
+// in time; begun tells whether fn was started. It has until limit, or as long as
+// it likes if that is zero. A client that failed, or let time run out (see
+// [errSlow]), is retired.
+func (p *pool) call(ctx context.Context, limit time.Time, fn func(context.Context, *esdb.Client) (any, error)) (result any, begun bool, err error) {
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
 	}
@@ -29,8 +31,8 @@ func (p *pool) call(ctx context.Context, fn func(context.Context, *esdb.Client) 
 		c.leave()
 		return nil, false, ErrClosed
 	}
-	ctx, cancel := p.bind(ctx)
-	defer cancel()
+	ctx, cancel := deadline(ctx, limit)
+	defer cancel() // also ends what is left behind
 	done := make(chan reply, 1)
 	go func() {
 		defer p.running.done()
@@ -47,6 +49,8 @@ func (p *pool) call(ctx context.Context, fn func(context.Context, *esdb.Client) 
 	case r = <-done:
 	case <-ctx.Done():
 		r.err = context.Cause(ctx)
+	case <-p.closing.Done():
+		r.err = ErrClosed
 	}
 	if broken(ctx, r.err) {
 		c.retire()
@@ -57,12 +61,9 @@ func (p *pool) call(ctx context.Context, fn func(context.Context, *esdb.Client) 
 	return r.result, true, r.err
 }
 
-// bind returns a ctx that also ends with the pool.
-func (p *pool) bind(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(p.closing, func() { cancel(ErrClosed) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
+func deadline(ctx context.Context, limit time.Time) (context.Context, context.CancelFunc) {
+	if limit.IsZero() {
+		return context.WithCancel(ctx)
 	}
+	return context.WithDeadlineCause(ctx, limit, errSlow)
 }

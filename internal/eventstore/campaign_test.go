@@ -145,7 +145,7 @@ func (c *campaign) fault(p *faultproxy.Proxy, round int) {
 	case 4:
 		p.Freeze()
 		hold()
-		if round%50 != 4 { // seldom leave the silent links to be found out
+		if round%100 != 4 { // seldom leave the silent links to be found out
 			p.Reset()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -18,8 +19,9 @@ import (
 type client struct {
 	esdb *esdb.Client
 
+	calls atomic.Int64 // changed under mu
+
 	mu      sync.Mutex
-	calls   int
 	retired bool
 	overdue *time.Timer // since it was retired
 }
@@ -37,7 +39,7 @@ func (c *client) enter() bool {
 	if c.retired {
 		return false
 	}
-	c.calls++
+	c.calls.Add(1)
 	return true
 }
 
@@ -45,7 +47,7 @@ func (c *client) enter() bool {
 func (c *client) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls--
+	c.calls.Add(-1)
 	c.closeWhenIdle()
 }
 
@@ -61,7 +63,7 @@ func (c *client) retire() {
 }
 
 func (c *client) closeWhenIdle() {
-	if c.retired && c.calls == 0 {
+	if c.retired && c.calls.Load() == 0 {
 		c.overdue.Stop()
 		c.close()
 	}
@@ -77,7 +79,8 @@ func connect(t target) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event store %s: %w", t.name, err)
 	}
-	c := &client{esdb: inner, calls: 1}
+	c := &client{esdb: inner}
+	c.calls.Store(1)
 	if _, err := inner.GetServerVersion(); err != nil {
 		c.retire()
 		c.leave()

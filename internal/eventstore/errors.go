@@ -32,7 +32,8 @@ var (
 	ErrWrongRevision = errors.New("wrong expected revision")
 	// ErrStreamDeleted says that the stream was deleted for ever.
 	ErrStreamDeleted = errors.New("stream is deleted")
-	// ErrClosed says that the store was closed.
+	// ErrClosed says that the store was closed. Appends and reads wrap it in
+	// ErrUnavailable.
 	ErrClosed = errors.New("event store is closed")
 	// ErrAhead says that a position to resume after lies beyond the end of the
 	// log, as after restoring an older backup. Following it would skip events.
@@ -84,8 +85,8 @@ func isCode(err error, code esdb.ErrorCode) bool {
 
 // unavailable is [ErrUnavailable] with its cause.
 func unavailable(cause error) error {
-	if cause == nil || errors.Is(cause, ErrUnavailable) {
-		return errors.Join(cause)
+	if errors.Is(cause, ErrUnavailable) {
+		return cause
 	}
 	return fmt.Errorf("%w (%w)", ErrUnavailable, cause)
 }

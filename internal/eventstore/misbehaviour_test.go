@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,6 +112,36 @@ func TestADeletedStream(t *testing.T) {
 	if _, err := s.ReadStream(t.Context(), "thing-1", 0); !errors.Is(err, eventstore.ErrStreamDeleted) {
 		t.Errorf("read: %v", err)
 	}
+}
+
+func TestMoreCallsThanAConnectionCarries(t *testing.T) {
+	t.Parallel()
+	const calls = 260
+	arrived, release := make(chan struct{}, calls), make(chan struct{})
+	server := &stub{append: func(_ int, s streams.Streams_AppendServer) error {
+		arrived <- struct{}{}
+		select {
+		case <-release:
+		case <-s.Context().Done():
+		}
+		return success(s, 0)
+	}}
+	s := open(t, startStub(t, server))
+	var all sync.WaitGroup
+	for range calls {
+		all.Go(func() {
+			if _, err := s.Append(t.Context(), stream(), eventstore.NoStream, proposed(1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	within(t, recovery, "sending them all at once", func() {
+		for range calls {
+			<-arrived
+		}
+	})
+	close(release)
+	all.Wait()
 }
 
 func TestAFollowerNamesTheLeader(t *testing.T) {

@@ -10,8 +10,11 @@ import (
 // failFast is how long a failed connection answers for those who ask next.
 const failFast = 50 * time.Millisecond
 
-// pool spreads calls over several clients, because a server admits a hundred
-// streams on a connection, and replaces those that fail.
+// perClient is how many calls share a connection while another has room. A
+// server admits a hundred, and the client lets the next one wait unseen.
+const perClient = 90
+
+// pool spreads calls over several clients and replaces those that fail.
 type pool struct {
 	target  target
 	metrics *metrics
@@ -50,7 +53,7 @@ func newPool(t target, clients int, m *metrics) *pool {
 // acquire admits a call to a client, connecting one if need be. It fails with
 // [ErrUnavailable], [ErrClosed] or the error of ctx. The caller must leave it.
 func (p *pool) acquire(ctx context.Context) (*client, error) {
-	s := &p.slots[p.turn.Add(1)%uint64(len(p.slots))]
+	s := p.choose()
 	for {
 		c, a := p.ask(s)
 		if c != nil {
@@ -70,6 +73,21 @@ func (p *pool) acquire(ctx context.Context) (*client, error) {
 			return nil, ErrClosed
 		}
 	}
+}
+
+// choose prefers the first client that has room: calls that share a connection
+// share its system calls. When all are full the calls wait their turn in them.
+func (p *pool) choose() *slot {
+	for i := range p.slots {
+		s := &p.slots[i]
+		s.mu.Lock()
+		room := s.client == nil || s.client.calls.Load() < perClient
+		s.mu.Unlock()
+		if room {
+			return s
+		}
+	}
+	return &p.slots[p.turn.Add(1)%uint64(len(p.slots))]
 }
 
 // ask returns the slot's client with a call admitted, or the attempt to wait

@@ -118,7 +118,7 @@ func (s *Store) read(ctx context.Context, kind string, skip events.Position, ope
 	s.metrics.reads.WithLabelValues(kind).Inc()
 	wait := backoff{}
 	for attempt := 1; ; attempt++ {
-		result, begun, err := s.pool.call(ctx, func(ctx context.Context, c *esdb.Client) (any, error) {
+		result, begun, err := s.pool.call(ctx, time.Time{}, func(ctx context.Context, c *esdb.Client) (any, error) {
 			return collect(ctx, c, skip, open)
 		})
 		switch {
@@ -128,8 +128,10 @@ func (s *Store) read(ctx context.Context, kind string, skip events.Position, ope
 			return nil, ErrStreamDeleted
 		case isCode(err, esdb.ErrorCodeResourceNotFound):
 			return nil, nil
-		case begun && judge(err) == refused, errors.Is(err, ErrClosed):
+		case begun && judge(err) == refused:
 			return nil, err
+		case errors.Is(err, ErrClosed):
+			return nil, unavailable(err)
 		case ctx.Err() != nil:
 			return nil, unavailable(context.Cause(ctx))
 		case !begun || attempt == readAttempts || !wait.sleep(ctx):

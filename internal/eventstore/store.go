@@ -16,8 +16,9 @@ type Config struct {
 	URL string
 	// Socket is the path of the Unix socket of an embedded node.
 	Socket string
-	// Clients is how many connections appends and reads share, 3 if zero. Each
-	// carries up to a hundred calls at a time. Subscriptions add their own.
+	// Clients is how many connections appends and reads may share, 3 if zero.
+	// Each carries ninety calls before the next is opened. Subscriptions add
+	// their own.
 	Clients int
 	// Insecure permits tls=false in URL, without credentials. A socket needs no
 	// permission: its file mode protects it.

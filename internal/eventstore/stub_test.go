@@ -39,7 +39,7 @@ func startStub(t *testing.T, s *stub, on ...net.Listener) string {
 		}
 		on = append(on, l)
 	}
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.MaxConcurrentStreams(100)) // as a real one
 	streams.RegisterStreamsServer(server, s)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(on[0]) }()

@@ -71,8 +71,9 @@ func (s *Store) subscribe(ctx context.Context, after events.Position, limit int,
 		return ErrClosed
 	}
 	defer s.pool.running.done()
-	ctx, cancel := s.pool.bind(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.pool.closing, func() { cancel(ErrClosed) })()
 
 	f := newFeed(limit, after)
 	sub := &subscription{pool: s.pool, log: s.log, feed: f, resuming: after != events.Position{}}
@@ -82,7 +83,7 @@ func (s *Store) subscribe(ctx context.Context, after events.Position, limit int,
 		f.end(sub.run(ctx))
 	}()
 	defer func() {
-		cancel()
+		cancel(nil)
 		<-finished
 	}()
 	for {

@@ -13,7 +13,7 @@ import (
 // follower collects what a subscription delivers.
 type follower struct {
 	records chan events.Record
-	caught  chan struct{}
+	caught  chan events.Record
 	ended   chan error
 	cancel  context.CancelFunc
 }
@@ -21,11 +21,11 @@ type follower struct {
 func follow(t *testing.T, s *eventstore.Store, after events.Position) *follower {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &follower{records: make(chan events.Record, 10_000), caught: make(chan struct{}, 10_000), ended: make(chan error, 1), cancel: cancel}
+	f := &follower{records: make(chan events.Record, 10_000), caught: make(chan events.Record, 10_000), ended: make(chan error, 1), cancel: cancel}
 	go func() {
 		f.ended <- s.Subscribe(ctx, after, eventstore.Handler{
 			Deliver:  func(ctx context.Context, r events.Record) error { return offer(ctx, f.records, r) },
-			CaughtUp: func(ctx context.Context) error { return offer(ctx, f.caught, struct{}{}) },
+			CaughtUp: func(ctx context.Context) error { return offer(ctx, f.caught, events.Record{}) },
 		})
 	}()
 	t.Cleanup(func() {
@@ -36,9 +36,9 @@ func follow(t *testing.T, s *eventstore.Store, after events.Position) *follower 
 	return f
 }
 
-func offer[T any](ctx context.Context, to chan<- T, v T) error {
+func offer(ctx context.Context, to chan<- events.Record, r events.Record) error {
 	select {
-	case to <- v:
+	case to <- r:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
