@@ -101,6 +101,11 @@ func loginID(customer uuid.UUID) uuid.UUID { return uuid.NewSHA1(customer, []byt
 
 // onCustomer handles a command on the customer in the path.
 func (s *Server) onCustomer(ctx context.Context, text string, command customer.Command) (*CommandOutput, error) {
+	return s.onCustomerIf(ctx, text, command, func(customer.State) error { return nil })
+}
+
+// onCustomerIf handles a command that permitted may refuse in some states.
+func (s *Server) onCustomerIf(ctx context.Context, text string, command customer.Command, permitted func(customer.State) error) (*CommandOutput, error) {
 	id, err := pathID(wireid.Customer, text)
 	if err != nil {
 		return nil, err
@@ -109,7 +114,9 @@ func (s *Server) onCustomer(ctx context.Context, text string, command customer.C
 	if err != nil {
 		return nil, err
 	}
-	out, err := decider.Handle(ctx, s.engine, customer.Decider, events.CustomerStream(id), command, r)
+	out, err := decider.HandleFrom(ctx, s.engine, customer.Decider, events.CustomerStream(id), func(_ context.Context, state customer.State) (customer.Command, error) {
+		return command, permitted(state)
+	}, r)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +226,21 @@ func (s *Server) reactivateCustomer(ctx context.Context, in *ReactivateInput) (*
 	if in.Body != nil {
 		c.ReleaseServices = in.Body.ReleaseServices
 	}
-	return s.onCustomer(ctx, in.ID, c)
+	return s.onCustomerIf(ctx, in.ID, c, func(state customer.State) error {
+		if p := reactivation(state); !callerOf(ctx).may(p) {
+			return errForbidden
+		}
+		return nil
+	})
+}
+
+// reactivation is the permission to let a customer back in: a ban is lifted by
+// those who may ban.
+func reactivation(state customer.State) permission {
+	if state.Status == events.StatusBanned {
+		return permitCustomersBan
+	}
+	return permitCustomersSuspend
 }
 
 // PlainInput is a command that needs nothing but the id.

@@ -130,7 +130,7 @@ func (s *Server) customerFromLog(ctx context.Context, loaded decider.Loaded[cust
 		return nil, err
 	}
 	d.Status.By = actor
-	actions := permittedActions(who, customer.Actions(state, who.actor()))
+	actions := permittedActions(who, state)
 	d.AvailableActions = &actions
 	return &CustomerOutput{ETag: etag(loaded.Revision), Body: d}, nil
 }
@@ -185,18 +185,27 @@ func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*
 	}}, nil
 }
 
-// actionPermissions says which permission an action needs, as its route does.
-var actionPermissions = map[customer.Action]permission{
-	customer.ActionEditProfile: permitCustomersWrite, customer.ActionChangeEmail: permitCustomersWrite,
-	customer.ActionChangeUsername: permitCustomersWrite, customer.ActionChangeExternalID: permitCustomersWrite,
-	customer.ActionSuspend: permitCustomersSuspend, customer.ActionReactivate: permitCustomersSuspend,
-	customer.ActionBan: permitCustomersBan, customer.ActionDelete: permitCustomersDelete, customer.ActionRestore: permitCustomersDelete,
+// actionPermission is the permission that an action needs, as its route does.
+func actionPermission(action customer.Action, state customer.State) permission {
+	switch action {
+	case customer.ActionSuspend:
+		return permitCustomersSuspend
+	case customer.ActionReactivate:
+		return reactivation(state)
+	case customer.ActionBan:
+		return permitCustomersBan
+	case customer.ActionDelete, customer.ActionRestore:
+		return permitCustomersDelete
+	default:
+		return permitCustomersWrite
+	}
 }
 
-func permittedActions(who *caller, all []customer.Action) []customer.Action {
+// permittedActions is what the caller could do to a customer now.
+func permittedActions(who *caller, state customer.State) []customer.Action {
 	permitted := []customer.Action{}
-	for _, action := range all {
-		if p, ok := actionPermissions[action]; ok && who.may(p) {
+	for _, action := range customer.Actions(state, who.actor()) {
+		if who.may(actionPermission(action, state)) {
 			permitted = append(permitted, action)
 		}
 	}

@@ -166,6 +166,19 @@ func TestCustomer_AvailableActionsFollowTheRole(t *testing.T) {
 	}
 }
 
+func TestCustomer_S1_38_ABanIsLiftedByThoseWhoMayBan(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	id, _ := h.customer("ada")
+	path := "/v1/customers/" + id
+	h.owner("POST", path+"/ban", nil).want(200)
+	h.unchanged(func() { h.do(events.RoleSupport, "POST", path+"/reactivate", nil).refused(403, "forbidden") })
+	if got := h.do(events.RoleSupport, "GET", path, nil).want(200).texts("available_actions"); slices.Contains(got, "reactivate") {
+		t.Errorf("actions of support %v", got)
+	}
+	h.do(events.RoleAdmin, "POST", path+"/reactivate", nil).want(200)
+}
+
 func TestCustomer_AvailableActionsAreWhatTheCommandsAccept(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
