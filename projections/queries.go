@@ -43,10 +43,23 @@ func limited(limit int) int {
 	return min(limit, MaxLimit)
 }
 
-// collect returns the rows of a query. Queries are planned for their values, not
-// for any: a store with ten customers and one with a million need other plans.
+// collect returns the rows of a query, which is planned for its values, not for
+// any: a store with ten customers and one with a million need other plans.
 func collect[R any](ctx context.Context, db Querier, what, sql string, args ...any) ([]R, error) {
-	args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+	return query[R](ctx, db, what, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+}
+
+// one returns the only row of a query, and false when there is none.
+func one[R any](ctx context.Context, db Querier, what, sql string, args ...any) (R, bool, error) {
+	found, err := query[R](ctx, db, what, sql, args...)
+	if err != nil || len(found) == 0 {
+		var none R
+		return none, false, err
+	}
+	return found[0], true, nil
+}
+
+func query[R any](ctx context.Context, db Querier, what, sql string, args ...any) ([]R, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", what, err)
@@ -56,14 +69,4 @@ func collect[R any](ctx context.Context, db Querier, what, sql string, args ...a
 		return nil, fmt.Errorf("query %s: %w", what, err)
 	}
 	return found, nil
-}
-
-// one returns the only row of a query, and false when there is none.
-func one[R any](ctx context.Context, db Querier, what, sql string, args ...any) (R, bool, error) {
-	found, err := collect[R](ctx, db, what, sql, args...)
-	if err != nil || len(found) == 0 {
-		var none R
-		return none, false, err
-	}
-	return found[0], true, nil
 }
