@@ -140,10 +140,7 @@ func printEvent(w io.Writer, env events.Envelope, output string) error {
 			"actor": env.Metadata.Actor, "source": env.Metadata.Source, "ip": net.IP, "changes": described.Changes,
 		})
 	}
-	by := string(env.Metadata.Actor.Kind)
-	if env.Metadata.Actor.ID != "" {
-		by += " " + env.Metadata.Actor.ID
-	}
+	by := actorName(env.Metadata.Actor)
 	if net.IP != "" {
 		by += " from " + net.IP
 	}
@@ -158,9 +155,32 @@ func printEvent(w io.Writer, env events.Envelope, output string) error {
 	return nil
 }
 
+// actorName is who acted, by the ids that the API shows.
+func actorName(a events.Actor) string {
+	name := string(a.Kind)
+	switch id, err := uuid.Parse(a.ID); {
+	case err != nil:
+		name += " " + a.ID // a component, or nobody known
+	case a.Kind == events.ActorReseller:
+		name += " " + wireid.Format(wireid.Staff, id)
+	default:
+		name += " " + wireid.Format(wireid.Customer, id)
+	}
+	if a.Kind == events.ActorAsCustomer {
+		name += ", who was " + wireid.Format(wireid.Staff, a.StaffID)
+	}
+	return strings.TrimSpace(name)
+}
+
 // shown is a value for people; nothing is a dash.
 func shown(v any) string {
-	if v == nil || v == "" {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case uuid.UUID: // a customer: the owner of a domain
+		return wireid.Format(wireid.Customer, v)
+	}
+	if v == "" {
 		return "-"
 	}
 	text, err := json.Marshal(v)
