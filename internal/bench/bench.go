@@ -40,7 +40,7 @@ type sizes struct {
 }
 
 var fullSizes = sizes{
-	commandCustomers: 10_000, commandDomains: 50_000,
+	commandCustomers: 2_000, commandDomains: 50_000,
 	rounds: 3, appendTime: 6 * time.Second, commandTime: 12 * time.Second,
 	importRows: 9_800, importOwners: 2_013,
 	people: 1_000_000, listTime: 15 * time.Second, searchTime: time.Minute,

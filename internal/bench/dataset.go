@@ -134,7 +134,7 @@ func (d *dataset) past(total int) iter.Seq[entry] {
 			}
 		}
 		for left := total - len(d.customers) - len(d.domains); left > 0; {
-			n := min(left, 1+d.random.IntN(3))
+			n := min(left, 1+d.random.IntN(5))
 			left -= n
 			var e entry
 			if d.random.IntN(100) < 15 {
