@@ -337,3 +337,5 @@ func fixChecksum(key string) (string, bool) {
 	_, err := apitoken.Parse(fixed)
 	return fixed, err == nil
 }
+
+func unknownCustomer() string { return unknown(wireid.Customer) }

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/stewardhq/steward/commands/domain"
@@ -40,9 +42,23 @@ type LogEntry struct {
 
 // LogChange is one field before and after.
 type LogChange struct {
-	Field  string `json:"field" example:"lock"`
-	Before any    `json:"before" doc:"Null when there was none; [erased] when the person was erased."`
-	After  any    `json:"after"`
+	Field  string      `json:"field" example:"lock"`
+	Before changeValue `json:"before" doc:"Null when there was none; [erased] when the person was erased."`
+	After  changeValue `json:"after"`
+}
+
+// changeValue is a text, a switch, a list of texts, a time, or null.
+type changeValue struct{ value any }
+
+// MarshalJSON writes the value itself.
+func (v changeValue) MarshalJSON() ([]byte, error) { return json.Marshal(v.value) }
+
+// Schema says what it can be.
+func (changeValue) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{
+		{Type: huma.TypeString, Nullable: true}, {Type: huma.TypeBoolean},
+		{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
+	}}
 }
 
 // LogFilterInput narrows a log.
@@ -146,7 +162,7 @@ func logEntry(e projections.LogEntry) LogEntry {
 		DomainID: optionalID(wireid.Domain, e.DomainID), Links: make(map[string]string),
 	}
 	for i, c := range e.Changes {
-		entry.Changes[i] = LogChange{c.Field, wireValue(c.Field, c.Before), wireValue(c.Field, c.After)}
+		entry.Changes[i] = LogChange{c.Field, changeValue{wireValue(c.Field, c.Before)}, changeValue{wireValue(c.Field, c.After)}}
 	}
 	if e.Net != nil {
 		entry.IP, entry.UserAgent = e.Net.IP, e.Net.UserAgent
