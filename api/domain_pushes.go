@@ -2,10 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"math"
 	"time"
 
@@ -16,8 +12,6 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/fault"
-	"github.com/stewardhq/steward/internal/identity"
-	"github.com/stewardhq/steward/internal/uniq"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
@@ -97,144 +91,6 @@ var (
 	errConfirmExpired  = fault.New(fault.Stale, "confirm_token_expired", "the preview is older than ten minutes: look at push-preview again").On("confirm_token", "has expired")
 	errPushUnknownName = fault.New(fault.NotFound, "customer_not_found", "no such customer")
 )
-
-// confirmation is what a confirm token says: the version of the domain that was
-// looked at, and until when.
-type confirmation struct {
-	revision uint64
-	expires  time.Time
-}
-
-// bound is what a confirmation holds for: this caller, this domain, this input.
-func (in PushInput) bound(who *caller, id uuid.UUID) ([]byte, error) {
-	text, err := json.Marshal(in.fields())
-	if err != nil {
-		return nil, fmt.Errorf("bind a confirmation: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	return append(append(storeAndMore(who.storeID, who.principal()), id[:]...), sum[:]...), nil
-}
-
-// fields lists what was said, texts instead of personal values.
-func (in PushInput) fields() []any {
-	all := []any{in.ReasonCode, in.To}
-	if n := in.NewCustomer; n != nil {
-		all = append(all, n.Email, n.Username, n.ExternalID, publicData(events.CustomerProfileEdited{After: n.Profile.profile()}))
-	}
-	return all
-}
-
-func (s *Server) confirmToken(c confirmation, bound []byte) string {
-	content := binary.BigEndian.AppendUint64(nil, c.revision)
-	return s.tokens.seal("push", bound, binary.BigEndian.AppendUint64(content, uint64(c.expires.Unix())))
-}
-
-func (s *Server) parseConfirmToken(token string, bound []byte) (confirmation, error) {
-	if token == "" {
-		return confirmation{}, errConfirm
-	}
-	content, ok := s.tokens.open("push", bound, token)
-	if !ok || len(content) != 16 {
-		return confirmation{}, errConfirmUnknown
-	}
-	return confirmation{binary.BigEndian.Uint64(content), time.Unix(int64(binary.BigEndian.Uint64(content[8:])), 0)}, nil
-}
-
-// receiver is who is to get a domain.
-type receiver struct {
-	holder domain.Holder
-	state  customer.State // of an existing customer
-	isNew  bool
-}
-
-// receiver finds out who is meant. A new one has an id that stands for nobody
-// yet.
-func (s *Server) receiver(ctx context.Context, store uuid.UUID, in PushInput) (receiver, error) {
-	switch {
-	case (in.To == nil) == (in.NewCustomer == nil):
-		return receiver{}, errPushTarget.On("to", "or new_customer, one of the two, is needed")
-	case in.NewCustomer != nil:
-		id := uuid.New()
-		if _, err := customer.Decide(customer.State{}, in.NewCustomer.command(id, events.OriginStaff)); err != nil {
-			return receiver{}, under("new_customer", err)
-		}
-		return receiver{holder: domain.Holder{ID: id, MayOwn: true}, isNew: true}, nil
-	}
-	id, err := s.pushTarget(ctx, store, *in.To)
-	if err != nil {
-		return receiver{}, err
-	}
-	loaded, err := decider.Load(ctx, s.engine, customer.Decider, store, events.CustomerStream(id))
-	switch {
-	case err != nil:
-		return receiver{}, err
-	case !loaded.State.Exists():
-		return receiver{}, errPushUnknownName.On("to", "is not a customer")
-	}
-	return receiver{holder: holderOf(loaded.State), state: loaded.State}, nil
-}
-
-// pushTarget looks an existing customer up, by names as the log has them.
-func (s *Server) pushTarget(ctx context.Context, store uuid.UUID, to PushTarget) (uuid.UUID, error) {
-	given := 0
-	for _, text := range []string{to.CustomerID, to.Username, to.Email} {
-		if text != "" {
-			given++
-		}
-	}
-	if given != 1 {
-		return uuid.Nil, errPushTarget.On("to", "needs one of customer_id, username, email")
-	}
-	var name uniq.Name
-	switch {
-	case to.CustomerID != "":
-		id, err := wireid.Parse(wireid.Customer, to.CustomerID)
-		if err != nil {
-			return uuid.Nil, domain.ErrInvalid.On("to.customer_id", err.Error())
-		}
-		return id, nil
-	case to.Username != "":
-		username, err := identity.Username(to.Username)
-		if err != nil {
-			return uuid.Nil, domain.ErrInvalid.On("to.username", err.Error())
-		}
-		name = uniq.Name{Kind: events.NameUsername, Key: identity.UsernameKey(username), Field: "to.username"}
-	default:
-		email, err := identity.Email(to.Email)
-		if err != nil {
-			return uuid.Nil, domain.ErrInvalid.On("to.email", err.Error())
-		}
-		name = uniq.Name{Kind: events.NameEmail, Key: identity.EmailKey(email), Field: "to.email"}
-	}
-	id, found, err := s.holderOfName(ctx, store, name)
-	if err == nil && !found {
-		err = errPushUnknownName.On(name.Field, "is not a customer's")
-	}
-	return id, err
-}
-
-// holderOfName is the customer who has a name now.
-func (s *Server) holderOfName(ctx context.Context, store uuid.UUID, name uniq.Name) (uuid.UUID, bool, error) {
-	stream, found, err := s.engine.Names.Holder(ctx, store, name)
-	if err != nil || !found {
-		return uuid.Nil, false, err
-	}
-	id, err := events.StreamID(stream)
-	return id, err == nil, err
-}
-
-// under puts the fields of a fault below another.
-func under(parent string, err error) error {
-	f, ok := fault.As(err)
-	if !ok || len(f.Fields) == 0 {
-		return err
-	}
-	moved := fault.New(f.Kind, f.Code, f.Message).After(f.RetryAfter)
-	for _, field := range f.Fields {
-		moved = moved.On(parent+"."+field.Name, field.Message)
-	}
-	return moved
-}
 
 // previewPush handles POST /v1/domains/{id}/push-preview.
 func (s *Server) previewPush(ctx context.Context, in *PreviewPushInput) (*PreviewPushOutput, error) {

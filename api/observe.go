@@ -92,11 +92,11 @@ func (s *Server) record(r *http.Request, status int, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	route := pattern(r)
-	s.requests.WithLabelValues(r.Method, route, strconv.Itoa(status)).Observe(took.Seconds())
+	route, method := pattern(r), knownMethod(r.Method)
+	s.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
 	c := callOf(r.Context())
 	attrs := []slog.Attr{
-		slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status),
+		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
 		slog.Duration("duration", took), slog.String("request_id", c.requestID),
 	}
 	if c.caller != nil {
@@ -108,8 +108,17 @@ func (s *Server) record(r *http.Request, status int, took time.Duration) {
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
 }
 
-// pattern is the route that a request matched. Methods that are not ours do not
-// become labels either.
+// knownMethod keeps callers from making up labels.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodOptions:
+		return method
+	default:
+		return "other"
+	}
+}
+
+// pattern is the route that a request matched.
 func pattern(r *http.Request) string {
 	if rc := chi.RouteContext(r.Context()); rc != nil && rc.RoutePattern() != "" {
 		return rc.RoutePattern()
