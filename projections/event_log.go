@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/projector"
@@ -105,29 +106,27 @@ func eventLogRow(e projector.Event) ([]any, bool) {
 	md := e.Metadata
 	customer, other, domain := about(e)
 	return []any{
-		e.Position.Commit, e.Position.Prepare, e.ID, md.StoreID, e.Stored.Type, string(d.Category), e.Stream, e.Revision,
-		customer, other, domain, string(md.Actor.Kind), md.Actor.ID, optional(md.Actor.StaffID), optional(md.Actor.ImpersonationID),
-		optional(md.Actor.SessionID), optional(md.Actor.APIKeyID), d.Setting, string(md.Source), stored(md.OccurredAt), recorded(e),
-		md.RequestID, md.CommandID, e.Stored.Data, e.Stored.Metadata,
+		int64(e.Position.Commit), int64(e.Position.Prepare), copied(e.ID), copied(md.StoreID), e.Stored.Type, string(d.Category),
+		e.Stream, int64(e.Revision), copied(customer), copied(other), copied(domain), string(md.Actor.Kind), md.Actor.ID,
+		copied(md.Actor.StaffID), copied(md.Actor.ImpersonationID), copied(md.Actor.SessionID), copied(md.Actor.APIKeyID), d.Setting,
+		string(md.Source), stored(md.OccurredAt), recorded(e), md.RequestID, copied(md.CommandID), e.Stored.Data, e.Stored.Metadata,
 	}, true
 }
 
+// copied is an id in the form that costs COPY least; the nil id is NULL.
+func copied(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
+
 // about returns whose logs an event belongs to: a customer, a second one, a
-// domain.
-func about(e projector.Event) (customer, other, domain *uuid.UUID) {
+// domain; the nil id is nobody.
+func about(e projector.Event) (customer, other, domain uuid.UUID) {
 	switch ev := e.Event.(type) {
 	case events.DomainPushed:
-		return &ev.FromCustomerID, &ev.ToCustomerID, &ev.DomainID
+		return ev.FromCustomerID, ev.ToCustomerID, ev.DomainID
 	case events.DomainEvent:
-		owner := ev.Owner()
-		if id, err := events.StreamID(e.Stream); err == nil {
-			domain = &id
-		}
-		return &owner, nil, domain
+		domain, _ = events.StreamID(e.Stream)
+		return ev.Owner(), uuid.Nil, domain
 	case events.CustomerEvent:
-		if id, err := events.StreamID(e.Stream); err == nil {
-			customer = &id
-		}
+		customer, _ = events.StreamID(e.Stream)
 	}
-	return customer, nil, nil
+	return customer, uuid.Nil, uuid.Nil
 }
