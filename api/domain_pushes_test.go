@@ -203,7 +203,7 @@ func TestPush_S0_94_to_S0_97_ConsolidateAndUndo(t *testing.T) {
 	}
 	h.owner("POST", "/v1/customers/"+secondary+"/reactivate", nil).want(200)
 	before := h.owner("GET", "/v1/domains/"+ids[0], nil).want(200).at("settings")
-	last = h.push(ids[0], to("customer_id", secondary)).want(200)
+	h.push(ids[0], to("customer_id", secondary)).want(200)
 	last = h.push(ids[0], to("customer_id", primary)).want(200)
 	if after := h.owner("GET", "/v1/domains/"+ids[0], nil).want(200).at("settings"); !cmp.Equal(before, after) {
 		t.Errorf("settings changed: %v, %v", before, after)

@@ -85,7 +85,7 @@ func TestDomain_S0_56_S0_59_S0_64_Settings(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	ada, _ := h.customer("ada")
-	id, last := h.domain("settings.com", ada)
+	id, _ := h.domain("settings.com", ada)
 	path := "/v1/domains/" + id
 	for setting, route := range map[string]string{"auto_renew": "set-auto-renew", "lock": "set-lock", "privacy": "set-privacy"} {
 		for _, value := range []bool{true, false, true} {
@@ -99,7 +99,7 @@ func TestDomain_S0_56_S0_59_S0_64_Settings(t *testing.T) {
 			h.owner("POST", path+"/"+route, map[string]any{"value": "true"}).refused(422, "invalid", "value")
 		})
 	}
-	last = h.owner("POST", path+"/set-nameservers", map[string]any{"nameservers": []string{"NS1.other.example.", "ns2.other.example"}}).want(200)
+	last := h.owner("POST", path+"/set-nameservers", map[string]any{"nameservers": []string{"NS1.other.example.", "ns2.other.example"}}).want(200)
 	h.unchanged(func() {
 		h.owner("POST", path+"/set-nameservers", map[string]any{"nameservers": []string{"ns1.other.example", "ns2.other.example"}}).want(200)
 		h.owner("POST", path+"/set-nameservers", map[string]any{"nameservers": []string{"ns1.other.example"}}).refused(422, "invalid", "nameservers")
@@ -128,9 +128,9 @@ func TestDomain_ListFiltersAndOrders(t *testing.T) {
 	bob, _ := h.customer("bob")
 	h.domain("alpha.com", ada)
 	beta, _ := h.domain("beta.com", bob)
-	_, last := h.domain("gamma.net", ada)
-	last = h.owner("POST", "/v1/domains/"+beta+"/set-auto-renew", map[string]any{"value": true}).want(200)
-	last = h.owner("POST", "/v1/domains/"+beta+"/set-lock", map[string]any{"value": false}).want(200)
+	h.domain("gamma.net", ada)
+	h.owner("POST", "/v1/domains/"+beta+"/set-auto-renew", map[string]any{"value": true}).want(200)
+	last := h.owner("POST", "/v1/domains/"+beta+"/set-lock", map[string]any{"value": false}).want(200)
 	for query, want := range map[string][]any{
 		"": {"alpha.com", "beta.com", "gamma.net"}, "customer=" + ada: {"alpha.com", "gamma.net"}, "q=mma": {"gamma.net"},
 		"q=" + url.QueryEscape("BETA.com."): {"beta.com"}, "auto_renew=true": {"beta.com"}, "auto_renew=false&customer=" + bob: {},

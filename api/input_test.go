@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
@@ -204,5 +203,4 @@ func TestInput_ActorComesFromTheCredential_S5(t *testing.T) {
 	if md.Actor.Kind != events.ActorReseller || md.Actor.StaffID != h.staff[events.RoleSupport] || md.StoreID != h.store {
 		t.Errorf("metadata %+v", md)
 	}
-	var _ http.Handler = h.server
 }

@@ -56,7 +56,8 @@ func (v changeValue) MarshalJSON() ([]byte, error) { return json.Marshal(v.value
 // Schema says what it can be.
 func (changeValue) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{AnyOf: []*huma.Schema{
-		{Type: huma.TypeString, Nullable: true}, {Type: huma.TypeBoolean},
+		{Type: huma.TypeString, Nullable: true},
+		{Type: huma.TypeBoolean},
 		{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
 	}}
 }

@@ -10,14 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
 
-// kindsOfPaths says what the id in a path is the id of.
+// idKindOf says what the id in a path is the id of.
 func idKindOf(path string) wireid.Kind {
 	for prefix, kind := range map[string]wireid.Kind{
 		"/v1/customers/": wireid.Customer, "/v1/domains/": wireid.Domain, "/v1/staff/": wireid.Staff,
@@ -166,7 +165,6 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 			t.Errorf("%s: %s, %s", name, a.raw, b.raw)
 		}
 	}
-	var _ = api.RouteLine{}
 }
 
 func compareGolden(t *testing.T, name, got string) {

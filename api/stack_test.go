@@ -236,6 +236,7 @@ func (*process) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, a
 func (*process) Errorf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 func (*process) Logf(string, ...any)               {}
 func (p *process) Cleanup(fn func())               { p.mu.Lock(); p.cleanups = append(p.cleanups, fn); p.mu.Unlock() }
+
 func (p *process) end() {
 	for i := len(p.cleanups) - 1; i >= 0; i-- {
 		p.cleanups[i]()
