@@ -43,9 +43,6 @@ var barred = map[string][]string{
 	"commands": {"github.com/jackc/pgx", "database/sql", "net/http", "log", "log/slog"},
 }
 
-// requirements is a package of blank imports that holds the module's requirements until their users exist.
-const requirements = "internal/deps"
-
 // Package is what the rules look at, as the go command lists it.
 type Package struct {
 	ImportPath   string
@@ -60,7 +57,7 @@ func Violations(packages []Package) []string {
 	var found []string
 	for _, p := range packages {
 		from, ours := local(p.ImportPath)
-		if !ours || from == requirements {
+		if !ours {
 			continue
 		}
 		if p.Doc == "" {
