@@ -238,8 +238,8 @@ type hashed struct {
 	Hash int64
 }
 
-// hashes reads the hashes of rows in groups until both sides must differ: it is
-// only asked for after the digests did.
+// hashes reads the hash of every row by its key. It is asked for only after the
+// digests differed.
 func (c comparison) hashes(ctx context.Context, tx pgx.Tx, schema, key string) (map[string]int64, error) {
 	sql := `
 		SELECT concat_ws('/', ` + key + `), hashtextextended(r::text, 0)

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -62,7 +63,7 @@ func (w *Waiter) Wait(ctx context.Context, position events.Position) error {
 		case <-limit.C:
 			return ErrBehind
 		case <-ctx.Done():
-			if context.Cause(ctx) == context.DeadlineExceeded {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return fmt.Errorf("%w (%w)", ErrBehind, ctx.Err())
 			}
 			return ctx.Err()
