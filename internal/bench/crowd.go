@@ -49,7 +49,7 @@ func (b *bench) fillCustomers(ctx context.Context, d *dev) (_ searchTerms, err e
 	}
 	c.count.finish()
 	b.progress.say("making its indexes")
-	for _, sql := range append(indexes, `VACUUM (ANALYZE) read_core.customers`) {
+	for _, sql := range append(indexes, `VACUUM (ANALYZE) read_core.customers`, `CHECKPOINT`) {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return searchTerms{}, fmt.Errorf("make indexes of the list of customers: %w", err)
 		}

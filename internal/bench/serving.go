@@ -103,7 +103,8 @@ func measureReady(ctx context.Context, b *bench) (result, error) {
 			return result{}, err
 		}
 		starts = append(starts, s.ready)
-		if err := s.stop(); err != nil {
+		// Stopping in the midst of a start is another matter.
+		if err := errors.Join(wait(ctx, time.Second), s.stop()); err != nil {
 			return result{}, err
 		}
 	}
@@ -154,7 +155,7 @@ func (l *large) restartAfterKill(ctx context.Context) (time.Duration, error) {
 	if s, err = l.serve(ctx); err != nil {
 		return 0, err
 	}
-	return s.ready, s.stop()
+	return s.ready, errors.Join(wait(ctx, time.Second), s.stop())
 }
 
 // work has clients send commands for a while and returns how many a second.

@@ -19,6 +19,9 @@ type searchTerms [5][]string
 // page is right because the same term came just before.
 const termsOfKind = 500
 
+// partTerms is how many of them there are of the kind that is found by counting.
+const partTerms = 200
+
 // termCollector watches the crowd come and picks what will be searched for.
 type termCollector struct {
 	random    *rand.Rand
@@ -63,9 +66,10 @@ func (t *termCollector) choose() (searchTerms, error) {
 	terms := searchTerms{0: t.usernames}
 	taken := make(map[string]bool)
 	for _, last := range t.order {
-		if n := t.surnames[last]; len(last) >= 9 && n >= 2 && n <= max(100, t.people/10_000) && len(terms[1]) < termsOfKind {
-			at := 1 + t.random.IntN(len(last)-7)
-			terms[1] = append(terms[1], last[at:at+6])
+		if len(terms[1]) < partTerms {
+			if part, ok := t.partOf(last); ok {
+				terms[1] = append(terms[1], part)
+			}
 		}
 		if len(last) < 4 {
 			continue
@@ -92,4 +96,23 @@ func (t *termCollector) choose() (searchTerms, error) {
 		}
 	}
 	return terms, nil
+}
+
+// partOf returns 6 letters from inside a surname that tens of people bear, be it
+// as a part of other surnames.
+func (t *termCollector) partOf(last string) (string, bool) {
+	most := max(100, t.people/10_000)
+	if n := t.surnames[last]; len(last) < 9 || n < 2 || n > most {
+		return "", false
+	}
+	at := 1 + t.random.IntN(len(last)-7)
+	part, bearers := last[at:at+6], 0
+	for other, n := range t.surnames {
+		if strings.Contains(other, part) {
+			if bearers += n; bearers > most {
+				return "", false
+			}
+		}
+	}
+	return part, bearers >= 10
 }
