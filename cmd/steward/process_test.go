@@ -165,7 +165,7 @@ func (p *process) await(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
-		response, err := http.Get(p.base + "/readyz") //nolint:noctx // bounded by the deadline
+		response, err := http.Get(p.base + "/readyz")
 		if err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {

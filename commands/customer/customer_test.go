@@ -111,8 +111,10 @@ func TestEditProfile(t *testing.T) {
 		{Name: "leaves alone what is already so", Given: history{named}, When: edit(named.Profile)},
 		{Name: "leaves alone what was never there", Given: history{named}, When: edit(events.Profile{Street: events.Clear("")})},
 		{Name: "leaves alone what is not mentioned", Given: history{named}, When: edit(events.Profile{})},
-		{Name: "works while suspended", Given: history{created, suspended}, When: edit(events.Profile{City: events.Clear("Paris")}),
-			Then: history{events.CustomerProfileEdited{CustomerID: id, After: events.Profile{City: events.Clear("Paris")}}}},
+		{
+			Name: "works while suspended", Given: history{created, suspended}, When: edit(events.Profile{City: events.Clear("Paris")}),
+			Then: history{events.CustomerProfileEdited{CustomerID: id, After: events.Profile{City: events.Clear("Paris")}}},
+		},
 		{Name: "needs a customer", When: edit(events.Profile{City: events.Clear("Paris")}), Err: customer.ErrNotFound},
 		{Name: "needs one that is not deleted", Given: history{created, deleted}, When: edit(events.Profile{City: events.Clear("Paris")}), Err: customer.ErrDeleted},
 		{Name: "names the field at fault", Given: history{created}, When: edit(events.Profile{Phone: events.Clear("call me")}), Err: customer.ErrInvalid, Field: "profile.phone"},
