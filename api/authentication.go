@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -35,8 +36,11 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request) error {
 		return s.authenticateStale(ctx, c, token)
 	}
 	who, err := s.authenticateNow(ctx, token)
-	if err != nil && reads(r.Method) && s.away(ctx, err) {
-		return s.authenticateStale(ctx, c, token)
+	if err != nil && s.away(ctx, err) {
+		if reads(r.Method) {
+			return s.authenticateStale(ctx, c, token)
+		}
+		return fmt.Errorf("%w (%w)", eventstore.ErrUnavailable, err)
 	}
 	c.caller = who
 	return err

@@ -196,3 +196,23 @@ func TestFault_TheReadModelsAreBehind(t *testing.T) {
 		t.Errorf("customers %v", got)
 	}
 }
+
+func TestFault_EventStoreSilent_2_9(t *testing.T) {
+	t.Parallel()
+	h := startStack(t).newStore(t)
+	ada, created := h.customer("ada")
+	h.read("/v1/customers", created)
+	h.events.Freeze()
+	for range 2 {
+		if r := h.owner("GET", "/v1/customers/"+ada, nil).want(200); r.header.Get("X-Data-As-Of") == "" {
+			t.Errorf("answered as current: %s", r.raw)
+		}
+	}
+	if r := h.owner("POST", "/v1/customers/"+ada+"/suspend", nil).refused(503, "event_store_unavailable"); r.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if err := h.events.Heal(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "recovery", func() bool { return h.owner("POST", "/v1/customers/"+ada+"/suspend", nil).status == 200 })
+}
