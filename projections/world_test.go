@@ -43,7 +43,12 @@ type world struct {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	w := &world{tb: tb, log: startLog(tb), pool: pgtest.New(tb), store: uuid.New(), staff: uuid.New(), heads: make(map[string]eventstore.Revision)}
+	return newWorldOn(tb, pgtest.New(tb))
+}
+
+func newWorldOn(tb testing.TB, pool *pgxpool.Pool) *world {
+	tb.Helper()
+	w := &world{tb: tb, log: startLog(tb), pool: pool, store: uuid.New(), staff: uuid.New(), heads: make(map[string]eventstore.Revision)}
 	path := filepath.Join(tb.TempDir(), "master.key")
 	if err := vault.CreateKEKFile(path); err != nil {
 		tb.Fatal(err)
