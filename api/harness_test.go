@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"strings"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
-	"github.com/stewardhq/steward/internal/apitoken"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
@@ -227,13 +224,5 @@ func (h *harness) together(n int, fn func(i int) *reply) []*reply {
 }
 
 const confirmMinutes = 11 * time.Minute
-
-// fixChecksum gives a key the checksum that it needs.
-func fixChecksum(key string) (string, bool) {
-	body := key[:strings.LastIndexByte(key, '_')]
-	fixed := body + "_" + fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body)))
-	_, err := apitoken.Parse(fixed)
-	return fixed, err == nil
-}
 
 func unknownCustomer() string { return unknown(wireid.Customer) }
