@@ -11,7 +11,6 @@ import (
 	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/apitoken"
-	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/wireid"
 	"github.com/stewardhq/steward/projections"
@@ -111,10 +110,10 @@ func (s *Server) createAPIKey(ctx context.Context, in *CreateAPIKeyInput) (*Crea
 		in.Body.ExpiresAt = r.At.Add(defaultKeyLifetime)
 	}
 	token := apitoken.New()
-	out, err := decider.Handle(ctx, s.engine, apikey.Decider, events.APIKeyStream(token.ID()), apikey.Command(apikey.Create{
+	out, err := apikey.Decider.Handle(ctx, s.engine, events.APIKeyStream(token.ID()), apikey.Create{
 		APIKeyID: token.ID(), StaffID: holder, Prefix: token.Prefix(), Hash: token.Hash(), Label: in.Body.Label,
 		Source: in.Body.Source, ExpiresAt: in.Body.ExpiresAt, At: r.At,
-	}), r)
+	}, r)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +164,7 @@ func (s *Server) revokeAPIKey(ctx context.Context, in *PlainInput) (*CommandOutp
 		return nil, err
 	}
 	role := callerOf(ctx).role
-	out, err := decider.HandleFrom(ctx, s.engine, apikey.Decider, events.APIKeyStream(id), func(ctx context.Context, key apikey.State) (apikey.Command, error) {
+	out, err := apikey.Decider.HandleFrom(ctx, s.engine, events.APIKeyStream(id), func(ctx context.Context, key apikey.State) (apikey.Command, error) {
 		if key.ID == uuid.Nil {
 			return nil, apikey.ErrNotFound
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/apitoken"
-	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/fault"
 )
@@ -63,7 +62,7 @@ func bearer(h http.Header) (apitoken.Token, error) {
 func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*caller, error) {
 	ctx, cancel := context.WithTimeout(ctx, strongReadTimeout)
 	defer cancel()
-	key, err := decider.LoadAny(ctx, s.engine, apikey.Decider, events.APIKeyStream(token.ID()))
+	key, err := apikey.Decider.LoadAny(ctx, s.engine, events.APIKeyStream(token.ID()))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +70,7 @@ func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*ca
 	if !matches || !key.State.Valid(s.clock.now()) {
 		return nil, errUnauthorized
 	}
-	member, err := decider.Load(ctx, s.engine, staff.Decider, key.StoreID, events.StaffStream(key.State.StaffID))
+	member, err := staff.Decider.Load(ctx, s.engine, key.StoreID, events.StaffStream(key.State.StaffID))
 	if err != nil {
 		return nil, err
 	}

@@ -80,18 +80,18 @@ type initialization struct {
 }
 
 func (i *initialization) run(ctx context.Context) error {
-	_, err := decider.Handle(ctx, i.engine, platform.Decider, events.PlatformStream, platform.Command(platform.Initialize{
+	_, err := platform.Decider.Handle(ctx, i.engine, events.PlatformStream, platform.Initialize{
 		LogID: i.LogID, IdentityScope: i.IdentityScope, KeyChecks: i.KeyChecks,
-	}), i.request("platform", uuid.Nil))
+	}, i.request("platform", uuid.Nil))
 	if err != nil {
 		return err
 	}
 	// The store's id is in its own metadata, so it cannot come out of a creation:
 	// it follows from the log and the first host.
 	id := uuid.NewSHA1(i.LogID, []byte("store\x00"+strings.ToLower(strings.Join(i.Hosts, "\x00"))))
-	out, err := decider.Handle(ctx, i.engine, store.Decider, events.StoreStream(id), store.Command(store.Create{
+	out, err := store.Decider.Handle(ctx, i.engine, events.StoreStream(id), store.Create{
 		StoreID: id, Name: i.StoreName, Hosts: i.Hosts,
-	}), i.request("store", id))
+	}, i.request("store", id))
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (i *initialization) member(ctx context.Context, role events.Role) error {
 		}
 		name = strings.ToUpper(string(role[:1])) + string(role[1:])
 	}
-	id, out, err := decider.Create(ctx, i.engine, staff.Decider, "stf", events.StaffStream, func(id uuid.UUID) staff.Command {
+	id, out, err := staff.Decider.Create(ctx, i.engine, "stf", events.StaffStream, func(id uuid.UUID) staff.Command {
 		return staff.Create{StaffID: id, Email: email, Name: name, Role: role, By: staff.Grantor{Role: events.RoleOwner}}
 	}, i.request("staff "+string(role), i.done.StoreID))
 	i.done.Staff[role], i.done.Position = id, out.Position
@@ -135,10 +135,10 @@ func (i *initialization) key(ctx context.Context, role events.Role, label string
 	token := apitoken.New()
 	r := i.request("key", i.done.StoreID)
 	r.CommandID = uuid.New()
-	out, err := decider.Handle(ctx, i.engine, apikey.Decider, events.APIKeyStream(token.ID()), apikey.Command(apikey.Create{
+	out, err := apikey.Decider.Handle(ctx, i.engine, events.APIKeyStream(token.ID()), apikey.Create{
 		APIKeyID: token.ID(), StaffID: i.done.Staff[role], Prefix: token.Prefix(), Hash: token.Hash(), Label: label,
 		Source: source, ExpiresAt: r.At.Add(defaultKeyLifetime), At: r.At,
-	}), r)
+	}, r)
 	i.done.Position = out.Position
 	return token, err
 }

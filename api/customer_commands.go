@@ -84,7 +84,7 @@ func (s *Server) createCustomer(ctx context.Context, in *CreateCustomerInput) (*
 
 // openAccount creates a customer with an id that follows from the command.
 func (s *Server) openAccount(ctx context.Context, n NewCustomer, origin events.Origin, r decider.Request) (uuid.UUID, decider.Outcome, error) {
-	return decider.Create(ctx, s.engine, customer.Decider, string(wireid.Customer), events.CustomerStream, func(id uuid.UUID) customer.Command {
+	return customer.Decider.Create(ctx, s.engine, string(wireid.Customer), events.CustomerStream, func(id uuid.UUID) customer.Command {
 		return n.command(id, origin)
 	}, r)
 }
@@ -114,7 +114,7 @@ func (s *Server) onCustomerIf(ctx context.Context, text string, command customer
 	if err != nil {
 		return nil, err
 	}
-	out, err := decider.HandleFrom(ctx, s.engine, customer.Decider, events.CustomerStream(id), func(_ context.Context, state customer.State) (customer.Command, error) {
+	out, err := customer.Decider.HandleFrom(ctx, s.engine, events.CustomerStream(id), func(_ context.Context, state customer.State) (customer.Command, error) {
 		return command, permitted(state)
 	}, r)
 	if err != nil {

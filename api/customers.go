@@ -116,7 +116,7 @@ func customerName(first, last, company, username string) string {
 
 // loadCustomer folds a customer of the caller's store.
 func (s *Server) loadCustomer(ctx context.Context, store, id uuid.UUID) (decider.Loaded[customer.State], error) {
-	loaded, err := decider.Load(ctx, s.engine, customer.Decider, store, events.CustomerStream(id))
+	loaded, err := customer.Decider.Load(ctx, s.engine, store, events.CustomerStream(id))
 	if err == nil && !loaded.State.Exists() {
 		err = customer.ErrNotFound
 	}

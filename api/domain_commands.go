@@ -9,7 +9,6 @@ import (
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/domain"
 	"github.com/stewardhq/steward/events"
-	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/dnsname"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/wireid"
@@ -98,7 +97,7 @@ func (s *Server) registerDomain(ctx context.Context, in *RegisterDomainInput) (*
 	if err != nil {
 		return nil, err
 	}
-	out, err := decider.HandleFrom(ctx, s.engine, domain.Decider, events.DomainStream(details.DomainID), func(ctx context.Context, _ domain.State) (domain.Command, error) {
+	out, err := domain.Decider.HandleFrom(ctx, s.engine, events.DomainStream(details.DomainID), func(ctx context.Context, _ domain.State) (domain.Command, error) {
 		holder, err := s.holder(ctx, r.StoreID, owner)
 		return domain.Register{Details: details, Holder: holder}, err
 	}, r)
@@ -110,7 +109,7 @@ func (s *Server) registerDomain(ctx context.Context, in *RegisterDomainInput) (*
 
 // holder folds what decisions must know of a customer of the store.
 func (s *Server) holder(ctx context.Context, store, id uuid.UUID) (domain.Holder, error) {
-	loaded, err := decider.Load(ctx, s.engine, customer.Decider, store, events.CustomerStream(id))
+	loaded, err := customer.Decider.Load(ctx, s.engine, store, events.CustomerStream(id))
 	if err != nil {
 		return domain.Holder{}, err
 	}
@@ -131,7 +130,7 @@ func (s *Server) onDomain(ctx context.Context, text string, command func(domain.
 	if err != nil {
 		return nil, err
 	}
-	out, err := decider.HandleFrom(ctx, s.engine, domain.Decider, events.DomainStream(id), func(ctx context.Context, state domain.State) (domain.Command, error) {
+	out, err := domain.Decider.HandleFrom(ctx, s.engine, events.DomainStream(id), func(ctx context.Context, state domain.State) (domain.Command, error) {
 		if !state.Exists() {
 			return nil, domain.ErrNotFound
 		}

@@ -74,7 +74,7 @@ func (s *Server) getDomain(ctx context.Context, in *IDInput) (out *DomainOutput,
 
 // loadDomain folds a domain of the caller's store.
 func (s *Server) loadDomain(ctx context.Context, store, id uuid.UUID) (decider.Loaded[domain.State], error) {
-	loaded, err := decider.Load(ctx, s.engine, domain.Decider, store, events.DomainStream(id))
+	loaded, err := domain.Decider.Load(ctx, s.engine, store, events.DomainStream(id))
 	if err == nil && !loaded.State.Exists() {
 		err = domain.ErrNotFound
 	}

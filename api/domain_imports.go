@@ -156,7 +156,7 @@ func (s *Server) createOwner(ctx context.Context, o ImportOwner, details domain.
 	if _, err := customer.Decide(customer.State{}, account.command(candidate, events.OriginImport)); err != nil {
 		return uuid.Nil, ownerFault(err)
 	}
-	loaded, err := decider.Load(ctx, s.engine, domain.Decider, store, events.DomainStream(details.DomainID))
+	loaded, err := domain.Decider.Load(ctx, s.engine, store, events.DomainStream(details.DomainID))
 	if err != nil {
 		return uuid.Nil, err
 	}
@@ -202,7 +202,7 @@ func passing(err error, field string) bool {
 
 // importFor imports the domain for an existing customer.
 func (s *Server) importFor(ctx context.Context, details domain.Details, owner uuid.UUID, r decider.Request) (Imported, decider.Outcome, error) {
-	out, err := decider.HandleFrom(ctx, s.engine, domain.Decider, events.DomainStream(details.DomainID), func(ctx context.Context, _ domain.State) (domain.Command, error) {
+	out, err := domain.Decider.HandleFrom(ctx, s.engine, events.DomainStream(details.DomainID), func(ctx context.Context, _ domain.State) (domain.Command, error) {
 		holder, err := s.holder(ctx, r.StoreID, owner)
 		return domain.Import{Details: details, Holder: holder, By: r.Actor}, err
 	}, r)
@@ -233,7 +233,7 @@ func importedDry(details domain.Details, r decider.Request) (Imported, decider.O
 	return Imported{Outcome: ImportAccepted, DomainID: wireid.Format(wireid.Domain, details.DomainID), OwnerCreated: true}, out, err
 }
 
-// maxOwnerIDs is how many ids a creation may try, see [decider.Create].
+// maxOwnerIDs is how many ids a creation may try, see [decider.Decider.Create].
 const maxOwnerIDs = 16
 
 // createdBy reports whether this command, in this or an earlier attempt, created

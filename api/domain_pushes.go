@@ -224,7 +224,7 @@ func (p *pushing) run(ctx context.Context) (decider.Outcome, error) {
 
 func (p *pushing) push(ctx context.Context, r decider.Request, account *uuid.UUID) (decider.Outcome, error) {
 	s := p.server
-	out, err := decider.HandleFrom(ctx, s.engine, domain.Decider, events.DomainStream(p.id), func(ctx context.Context, state domain.State) (domain.Command, error) {
+	out, err := domain.Decider.HandleFrom(ctx, s.engine, events.DomainStream(p.id), func(ctx context.Context, state domain.State) (domain.Command, error) {
 		if !state.Exists() {
 			return nil, domain.ErrNotFound
 		}

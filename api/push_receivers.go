@@ -8,7 +8,6 @@ import (
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/domain"
 	"github.com/stewardhq/steward/events"
-	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/identity"
 	"github.com/stewardhq/steward/internal/uniq"
@@ -39,7 +38,7 @@ func (s *Server) receiver(ctx context.Context, store uuid.UUID, in PushInput) (r
 	if err != nil {
 		return receiver{}, err
 	}
-	loaded, err := decider.Load(ctx, s.engine, customer.Decider, store, events.CustomerStream(id))
+	loaded, err := customer.Decider.Load(ctx, s.engine, store, events.CustomerStream(id))
 	switch {
 	case err != nil:
 		return receiver{}, err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/events"
-	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/wireid"
 )
@@ -133,7 +132,7 @@ func shownActor(kind events.ActorKind, id string, staff uuid.UUID, name string) 
 func (s *Server) actorOf(ctx context.Context, store uuid.UUID, a events.Actor) (Actor, error) {
 	name := ""
 	if a.StaffID != uuid.Nil {
-		member, err := decider.Load(ctx, s.engine, staff.Decider, store, events.StaffStream(a.StaffID))
+		member, err := staff.Decider.Load(ctx, s.engine, store, events.StaffStream(a.StaffID))
 		if err != nil {
 			return Actor{}, err
 		}

@@ -99,7 +99,7 @@ func (s *Server) getStaff(ctx context.Context, in *IDInput) (out *StaffOutput, e
 
 // loadStaff folds a member of the caller's team.
 func (s *Server) loadStaff(ctx context.Context, store, id uuid.UUID) (decider.Loaded[staff.State], error) {
-	loaded, err := decider.Load(ctx, s.engine, staff.Decider, store, events.StaffStream(id))
+	loaded, err := staff.Decider.Load(ctx, s.engine, store, events.StaffStream(id))
 	if err == nil && loaded.State.ID == uuid.Nil {
 		err = staff.ErrNotFound
 	}
@@ -126,7 +126,7 @@ func (s *Server) createStaff(ctx context.Context, in *CreateStaffInput) (*Comman
 		return nil, err
 	}
 	by := callerOf(ctx).grantor()
-	id, out, err := decider.Create(ctx, s.engine, staff.Decider, string(wireid.Staff), events.StaffStream, func(id uuid.UUID) staff.Command {
+	id, out, err := staff.Decider.Create(ctx, s.engine, string(wireid.Staff), events.StaffStream, func(id uuid.UUID) staff.Command {
 		return staff.Create{StaffID: id, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role, By: by}
 	}, r)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Server) onStaff(ctx context.Context, text string, command staff.Command
 		return nil, err
 	}
 	role := callerOf(ctx).role
-	out, err := decider.HandleFrom(ctx, s.engine, staff.Decider, events.StaffStream(id), func(_ context.Context, state staff.State) (staff.Command, error) {
+	out, err := staff.Decider.HandleFrom(ctx, s.engine, events.StaffStream(id), func(_ context.Context, state staff.State) (staff.Command, error) {
 		if staff.Above(state.Role, role) {
 			return nil, staff.ErrAboveSelf
 		}

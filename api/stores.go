@@ -8,7 +8,6 @@ import (
 
 	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
-	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/wireid"
 	"github.com/stewardhq/steward/projections"
@@ -67,7 +66,7 @@ func (s *Server) listStores(ctx context.Context, in *ReadInput) (*PageOutput[Sto
 func (s *Server) readStore(ctx context.Context, in ReadInput, id uuid.UUID) (out *StoreOutput, err error) {
 	own := callerOf(ctx).storeID
 	err = s.read(ctx, in, func(ctx context.Context) error {
-		loaded, err := decider.Load(ctx, s.engine, store.Decider, own, events.StoreStream(id))
+		loaded, err := store.Decider.Load(ctx, s.engine, own, events.StoreStream(id))
 		switch {
 		case err != nil:
 			return err
@@ -116,7 +115,7 @@ func (s *Server) onStore(ctx context.Context, text string, command store.Command
 	if err != nil {
 		return nil, err
 	}
-	out, err := decider.Handle(ctx, s.engine, store.Decider, events.StoreStream(id), command, r)
+	out, err := store.Decider.Handle(ctx, s.engine, events.StoreStream(id), command, r)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (s *system) tell(ctx context.Context, began events.PlatformInitialized, com
 	if err != nil {
 		return err
 	}
-	_, err = decider.Handle(ctx, engine, platform.Decider, events.PlatformStream, command, decider.Request{
+	_, err = platform.Decider.Handle(ctx, engine, events.PlatformStream, command, decider.Request{
 		Actor: operatorActor, Source: events.SourceCLI, CommandID: uuid.New(),
 		Reason: operatorReason(reason), At: time.Now(),
 	})

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/fault"
 )
 
@@ -20,10 +19,10 @@ var ErrCreationAborted = fault.New(fault.Conflict, "creation_aborted", "the crea
 // Create handles a command that brings a new stream into being. Its id is
 // derived from the command, so that a retry finds what an earlier attempt
 // created. An id whose stream was sealed is passed over.
-func Create[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], kind string, stream func(uuid.UUID) string, cmd func(id uuid.UUID) C, r Request) (uuid.UUID, Outcome, error) {
+func (d Decider[S, C, E]) Create(ctx context.Context, e *Engine, kind string, stream func(uuid.UUID) string, cmd func(id uuid.UUID) C, r Request) (uuid.UUID, Outcome, error) {
 	for n := range maxSealed {
 		id := r.NewID(kind, n)
-		out, err := Handle(ctx, e, d, stream(id), cmd(id), r)
+		out, err := d.Handle(ctx, e, stream(id), cmd(id), r)
 		if errors.Is(err, errSealed) {
 			continue
 		}

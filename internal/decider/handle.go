@@ -54,20 +54,20 @@ type Outcome struct {
 //
 // A command that was applied before is not decided again: its earlier outcome
 // is returned. Names that the events take are reserved before the append.
-func Handle[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string, cmd C, r Request) (Outcome, error) {
-	return HandleFrom(ctx, e, d, stream, func(context.Context, S) (C, error) { return cmd, nil }, r)
+func (d Decider[S, C, E]) Handle(ctx context.Context, e *Engine, stream string, cmd C, r Request) (Outcome, error) {
+	return d.HandleFrom(ctx, e, stream, func(context.Context, S) (C, error) { return cmd, nil }, r)
 }
 
-// HandleFrom is [Handle] for a command that needs facts of another stream,
+// HandleFrom is [Decider.Handle] for a command that needs facts of another stream,
 // which the state names. It is made anew whenever the state is read anew.
-func HandleFrom[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string, command func(context.Context, S) (C, error), r Request) (Outcome, error) {
+func (d Decider[S, C, E]) HandleFrom(ctx context.Context, e *Engine, stream string, command func(context.Context, S) (C, error), r Request) (Outcome, error) {
 	var reserved *reservation
 	for range maxAttempts {
-		loaded, err := Load(ctx, e, d, r.StoreID, stream)
+		loaded, err := d.Load(ctx, e, r.StoreID, stream)
 		if err != nil {
 			return Outcome{}, err
 		}
-		out, err := attempt(ctx, e, d, loaded, stream, command, r, &reserved)
+		out, err := d.attempt(ctx, e, loaded, stream, command, r, &reserved)
 		if err == nil {
 			return out, nil
 		}
@@ -82,7 +82,7 @@ func HandleFrom[S, C any, E events.Event](ctx context.Context, e *Engine, d Deci
 	return Outcome{}, errors.Join(fmt.Errorf("%s: %w", stream, ErrBusy), reserved.abandon(ctx, e, nil))
 }
 
-func attempt[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], loaded Loaded[S], stream string, command func(context.Context, S) (C, error), r Request, reserved **reservation) (Outcome, error) {
+func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[S], stream string, command func(context.Context, S) (C, error), r Request, reserved **reservation) (Outcome, error) {
 	if out, done, err := loaded.applied(r); done || err != nil {
 		return out, err
 	}

@@ -149,7 +149,7 @@ func newRequest(store uuid.UUID) decider.Request {
 
 func mustHire(t *testing.T, e *decider.Engine, r decider.Request) uuid.UUID {
 	t.Helper()
-	id, _, err := decider.Create(t.Context(), e, members, "staff", events.StaffStream, func(id uuid.UUID) command { return hire{id} }, r)
+	id, _, err := members.Create(t.Context(), e, "staff", events.StaffStream, func(id uuid.UUID) command { return hire{id} }, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func mustHire(t *testing.T, e *decider.Engine, r decider.Request) uuid.UUID {
 
 func handle(t *testing.T, e *decider.Engine, stream string, c command, r decider.Request) (decider.Outcome, error) {
 	t.Helper()
-	return decider.Handle(t.Context(), e, members, stream, c, r)
+	return members.Handle(t.Context(), e, stream, c, r)
 }
 
 func count(t *testing.T, e *decider.Engine, id uuid.UUID) int {
@@ -245,7 +245,7 @@ func TestCreateIsIdempotentUnderConcurrency(t *testing.T) {
 	ids := make([]uuid.UUID, 32)
 	for i := range ids {
 		wg.Go(func() {
-			id, _, err := decider.Create(t.Context(), e, members, "staff", events.StaffStream, func(id uuid.UUID) command { return hire{id} }, r)
+			id, _, err := members.Create(t.Context(), e, "staff", events.StaffStream, func(id uuid.UUID) command { return hire{id} }, r)
 			if err != nil {
 				t.Error(err)
 			}

@@ -34,8 +34,8 @@ func (l Loaded[S]) Exists() bool { return l.Revision != eventstore.NoStream && !
 func (l Loaded[S]) History() []events.Envelope { return l.envelopes }
 
 // Load folds a stream. A stream of another store looks as if it did not exist.
-func Load[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], store uuid.UUID, stream string) (Loaded[S], error) {
-	loaded, err := LoadAny(ctx, e, d, stream)
+func (d Decider[S, C, E]) Load(ctx context.Context, e *Engine, store uuid.UUID, stream string) (Loaded[S], error) {
+	loaded, err := d.LoadAny(ctx, e, stream)
 	if err == nil && loaded.StoreID != store {
 		return Loaded[S]{Revision: eventstore.NoStream}, nil
 	}
@@ -43,8 +43,9 @@ func Load[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S,
 }
 
 // LoadAny folds a stream of any store. It is for credentials, whose stream says
-// which store the caller belongs to; everything else goes through [Load].
-func LoadAny[S, C any, E events.Event](ctx context.Context, e *Engine, d Decider[S, C, E], stream string) (Loaded[S], error) {
+// which store the caller belongs to; everything else goes through
+// [Decider.Load].
+func (d Decider[S, C, E]) LoadAny(ctx context.Context, e *Engine, stream string) (Loaded[S], error) {
 	records, err := e.Log.ReadStream(ctx, stream, 0)
 	if err != nil {
 		return Loaded[S]{}, err

@@ -80,6 +80,9 @@ const closeTimeout = 10 * time.Second
 func (r *Router) Run(ctx context.Context) error {
 	for _, reaction := range r.config.Reactions {
 		if err := r.ready(ctx, reaction.Name); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return err
 		}
 	}
