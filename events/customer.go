@@ -117,8 +117,9 @@ type CustomerSuspended struct {
 	After      CustomerStatus `json:"after"`
 	ReasonCode ReasonCode     `json:"reason_code,omitempty"`
 	Reason     Personal       `json:"reason,omitzero" subject:"customer"`
-	// HoldServices also holds the customer's domains. It is a flag of the
-	// customer: the domains' decisions read it, their streams do not change.
+	// HoldServices says whether the customer's domains are on hold from now on.
+	// It is a flag of the customer: the domains' decisions read it, their streams
+	// do not change.
 	HoldServices bool `json:"hold_services"`
 }
 

@@ -166,13 +166,13 @@ func evolveCustomer(row customerRow, env projector.Event) (customerRow, bool) {
 	case events.CustomerExternalIDChanged:
 		row.ExternalID = shown(e.After)
 	case events.CustomerSuspended:
-		row.HoldServices = row.HoldServices || e.HoldServices
+		row.HoldServices = e.HoldServices
 		row.become(e.After, e.ReasonCode, env)
 	case events.CustomerReactivated:
 		row.HoldServices = row.HoldServices && !e.ReleaseServices
 		row.become(e.After, "", env)
 	case events.CustomerBanned:
-		row.HoldServices = row.HoldServices || e.HoldServices
+		row.HoldServices = e.HoldServices
 		row.become(e.After, e.ReasonCode, env)
 	case events.CustomerDeleted:
 		row.become(e.After, row.ReasonCode, env) // a restored customer may be suspended still

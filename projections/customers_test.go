@@ -88,6 +88,11 @@ func TestCustomerRow(t *testing.T) {
 	if row.Status != events.StatusSuspended || row.ReasonCode != events.ReasonFraud || !row.HoldServices || row.StatusSince != row.UpdatedAt {
 		t.Fatalf("suspended %+v", row)
 	}
+	// Suspended again without a hold: the flag is set, not added to.
+	if row := given(events.CustomerSuspended{CustomerID: id, Before: "suspended", After: "suspended"}); row.HoldServices {
+		t.Fatal("still on hold after a suspension without one")
+	}
+	row = given(events.CustomerSuspended{CustomerID: id, Before: "suspended", After: "suspended", HoldServices: true})
 	row = given(events.CustomerReactivated{CustomerID: id, Before: "suspended", After: "active", ReleaseServices: true})
 	if row.Status != events.StatusActive || row.ReasonCode != "" || row.HoldServices {
 		t.Fatalf("reactivated %+v", row)
@@ -105,7 +110,7 @@ func TestCustomerRow(t *testing.T) {
 		t.Fatalf("restored %+v", row)
 	}
 	row = given(events.UniqClaimAborted{Claim: events.Claim{Stream: stream, ExpectedRevision: 9}})
-	if row.Revision != 10 || row.Position != w.last.Commit {
+	if row.Revision != 12 || row.Position != w.last.Commit {
 		t.Fatalf("sealed %+v", row)
 	}
 	never := events.CustomerStream(uuid.New())
