@@ -26,7 +26,8 @@ type call struct {
 	answer    http.Header // of the answer
 	body      []byte      // canonical JSON, nil without a body
 
-	caller *caller // nil until authenticated
+	caller    *caller   // nil until authenticated
+	commandID uuid.UUID // of a command, once it has one
 
 	// asOf is when the read model was current that answers because the event
 	// store is away; zero otherwise.

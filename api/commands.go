@@ -101,6 +101,7 @@ func (s *Server) request(ctx context.Context) (decider.Request, error) {
 		r.CommandID = uuid.New()
 	}
 	r.Fingerprint = s.fingerprint(c)
+	c.commandID = r.CommandID
 	return r, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/postgres"
+	"github.com/stewardhq/steward/internal/wireid"
 )
 
 // requestTimeout bounds a request, so that it is answered before the connection
@@ -142,6 +143,9 @@ func (s *Server) refuse(ctx context.Context, err error) *Problem {
 	}
 	c := callOf(ctx)
 	p := newProblem(err, c.requestID)
+	if faultOf(err).Kind == fault.Unknown {
+		p.CommandID = wireid.Format(wireid.Command, c.commandID)
+	}
 	if p.Status >= http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "request failed", "request_id", c.requestID, "code", p.Code, "err", err)
 	}

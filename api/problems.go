@@ -47,6 +47,7 @@ type Problem struct {
 	Code      string         `json:"code" doc:"What is wrong, for programs: it never changes." example:"customer_not_found"`
 	Errors    []ProblemField `json:"errors,omitempty" doc:"The inputs at fault."`
 	RequestID string         `json:"request_id" doc:"Finds the request in the logs." example:"01k9x4t6m1c8"`
+	CommandID string         `json:"command_id,omitempty" doc:"With outcome_unknown: the command that may have happened. The event log has it if it did."`
 
 	retryAfter time.Duration
 }
