@@ -44,7 +44,7 @@ func TestSeal(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored := append(bytes.Clone(proposed[0].Data), proposed[0].Metadata...)
-		for _, secret := range []string{"ada", "Ada", "example.com", "telephone", "192.0.2.7"} {
+		for _, secret := range []string{"ada@", `"Ada"`, "example.com", "telephone", "192.0.2.7"} {
 			if bytes.Contains(stored, []byte(secret)) {
 				t.Errorf("%q is in %s", secret, stored)
 			}
