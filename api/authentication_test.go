@@ -33,7 +33,7 @@ func TestAuthentication_EveryRefusalLooksTheSame(t *testing.T) {
 		"revoked": "Bearer " + revoked.str("key"), "expired": "Bearer " + expiring, "of an inactive member": "Bearer " + ofInactive,
 		"the prefix alone": "Bearer " + good[:secretBegins-1], "two": "Bearer " + good + " " + good, "a word": "Bearer x",
 	} {
-		r := h.send("GET", "/v1/store", nil, "Authorization", header, "X-Request-Id", "same")
+		r := h.send("GET", "/v1/store", nil, "Authorization", header, "X-Request-Id", "5a3e5a3e")
 		if r.status != 401 || r.header.Get("WWW-Authenticate") == "" {
 			t.Errorf("%s: %d %s", name, r.status, r.raw)
 		}
@@ -43,7 +43,7 @@ func TestAuthentication_EveryRefusalLooksTheSame(t *testing.T) {
 		if string(r.raw) != want {
 			t.Errorf("%s answers otherwise: %s", name, r.raw)
 		}
-		if c := h.send("POST", "/v1/customers", `{`, "Authorization", header, "X-Request-Id", "same"); string(c.raw) != want {
+		if c := h.send("POST", "/v1/customers", `{`, "Authorization", header, "X-Request-Id", "5a3e5a3e"); string(c.raw) != want {
 			t.Errorf("%s: a command answers otherwise: %s", name, c.raw)
 		}
 	}

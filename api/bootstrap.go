@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +27,8 @@ type Bootstrap struct {
 	LogID         uuid.UUID
 	IdentityScope events.IdentityScope
 	KeyChecks     map[string]string
+	// FingerprintKey keys the fingerprints of the commands.
+	FingerprintKey []byte
 
 	StoreName  string
 	Hosts      []string
@@ -153,6 +158,15 @@ func (i *initialization) request(what string, id uuid.UUID) decider.Request {
 	return decider.Request{
 		StoreID: id, Actor: events.System("init"), Source: events.SourceCLI, At: i.Now(),
 		CommandID:   uuid.NewSHA1(i.LogID, []byte("init\x00"+what+"\x00"+id.String())),
-		Fingerprint: uuid.NewSHA1(i.LogID, names).String(),
+		Fingerprint: i.fingerprint(names),
 	}
+}
+
+// fingerprint is a keyed hash of the names: they are personal, and few enough to
+// be guessed from a plain one.
+func (i *initialization) fingerprint(names []byte) string {
+	mac := hmac.New(sha256.New, i.FingerprintKey)
+	mac.Write([]byte("steward-fp/init\x00"))
+	mac.Write(names)
+	return hex.EncodeToString(mac.Sum(nil))
 }

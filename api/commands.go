@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -23,7 +25,7 @@ import (
 // CommandInput is what every command accepts beside its own input. It documents
 // the headers; [Server.request] reads them.
 type CommandInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. Sent again with the same request it changes nothing and gets the same answer; with another request it is refused with idempotency_key_reused."`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. Sent again with the same request it changes nothing and gets the same answer; with another request it is refused with idempotency_key_reused. A command that found things already so left no trace: sent again, it is decided again."`
 	CommandContext
 }
 
@@ -120,7 +122,8 @@ func commandID(who *caller, method, path, key string) uuid.UUID {
 
 // fingerprint is a keyed hash of all that a command says. The If-Match is left
 // out: whoever repeats a command with the version that it led to means the same
-// command. So is dry_run, which uses no key.
+// command. So is the token that confirms it, which expires, and dry_run, which
+// uses no key.
 func (s *Server) fingerprint(c *call) string {
 	mac := hmac.New(sha256.New, s.fingerprintKey)
 	query, err := url.ParseQuery(c.query)
@@ -130,7 +133,7 @@ func (s *Server) fingerprint(c *call) string {
 	query.Del("dry_run")
 	for _, part := range []string{
 		"steward-fp/1", c.method, c.path, query.Encode(),
-		c.header.Get("Steward-Reason"), c.header.Get("Steward-Ticket"), c.header.Get("Steward-Notify"), string(c.body),
+		c.header.Get("Steward-Reason"), c.header.Get("Steward-Ticket"), c.header.Get("Steward-Notify"), string(meant(c.body)),
 	} {
 		sum := sha256.Sum256([]byte(part)) // of fixed length, so that no two lists run together
 		mac.Write(sum[:])
@@ -239,4 +242,18 @@ func written(decided []events.Event) []WrittenEvent {
 		all[i] = WrittenEvent{Type: e.EventType(), Data: publicData(e)}
 	}
 	return all
+}
+
+// meant is a canonical body without the token that confirms it.
+func meant(body []byte) []byte {
+	var fields map[string]json.RawMessage
+	if !bytes.Contains(body, []byte(`"confirm_token"`)) || json.Unmarshal(body, &fields) != nil {
+		return body
+	}
+	delete(fields, "confirm_token")
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return body
+	}
+	return rest
 }

@@ -160,6 +160,9 @@ func (s *Server) createOwner(ctx context.Context, o ImportOwner, details domain.
 	if err != nil {
 		return uuid.Nil, err
 	}
+	if _, done, err := loaded.Applied(r); done || err != nil {
+		return loaded.State.CustomerID, err // whoever it was imported for is reachable at another address by now
+	}
 	future := domain.Import{Details: details, Holder: domain.Holder{ID: candidate, MayOwn: true}, By: r.Actor}
 	if _, err := domain.Decide(loaded.State, future); err != nil {
 		return uuid.Nil, err
@@ -212,6 +215,11 @@ func (s *Server) importFor(ctx context.Context, details domain.Details, owner uu
 	if err != nil {
 		return Imported{}, out, err
 	}
+	for _, e := range out.Events { // of an earlier attempt, perhaps, that found another owner
+		if imported, ok := e.(events.DomainImported); ok {
+			owner = imported.CustomerID
+		}
+	}
 	done := Imported{
 		Outcome: ImportUnchanged, DomainID: wireid.Format(wireid.Domain, details.DomainID),
 		CustomerID: wireid.Format(wireid.Customer, owner), OwnerCreated: createdBy(r, owner),
@@ -233,14 +241,11 @@ func importedDry(details domain.Details, r decider.Request) (Imported, decider.O
 	return Imported{Outcome: ImportAccepted, DomainID: wireid.Format(wireid.Domain, details.DomainID), OwnerCreated: true}, out, err
 }
 
-// maxOwnerIDs is how many ids a creation may try, see [decider.Decider.Create].
-const maxOwnerIDs = 16
-
 // createdBy reports whether this command, in this or an earlier attempt, created
 // the customer: their id follows from it.
 func createdBy(r decider.Request, id uuid.UUID) bool {
 	step := r.Step("owner")
-	for n := range maxOwnerIDs {
+	for n := range decider.MaxSealed {
 		if step.NewID(string(wireid.Customer), n) == id {
 			return true
 		}

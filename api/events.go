@@ -26,7 +26,7 @@ type RawEvent struct {
 	Source        events.Source     `json:"source"`
 	CommandID     string            `json:"command_id"`
 	CorrelationID string            `json:"correlation_id"`
-	CausationID   string            `json:"causation_id"`
+	CausationID   string            `json:"causation_id" doc:"What directly caused it, a command or an event, by its bare UUID."`
 	RequestID     string            `json:"request_id,omitempty"`
 	Reason        string            `json:"reason,omitempty"`
 	Ticket        string            `json:"ticket,omitempty"`
@@ -188,7 +188,7 @@ func rawEvent(env events.Envelope, stored string) RawEvent {
 		Time: md.OccurredAt, RecordedAt: env.RecordedAt, Source: md.Source,
 		CommandID:     wireid.Format(wireid.Command, md.CommandID),
 		CorrelationID: wireid.Format(wireid.Command, md.CorrelationID),
-		CausationID:   wireid.Format(wireid.Command, md.CausationID),
+		CausationID:   md.CausationID.String(),
 		RequestID:     md.RequestID, Ticket: md.Ticket, Reason: reasonText(md.Reason), Data: map[string]any{},
 		Actor: RawActor{
 			Kind: md.Actor.Kind, ID: shownActor(md.Actor.Kind, md.Actor.ID, uuid.Nil, "").ID,

@@ -147,13 +147,13 @@ func TestInput_HeadersOnEveryAnswer_P22(t *testing.T) {
 			t.Errorf("%s: headers %v", name, r.header)
 		}
 	}
-	for given, kept := range map[string]bool{"abc-1.2_3": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "a b": false, "a/b": false, "é": false} {
+	for given, kept := range map[string]bool{"0a1B-c3d4": true, strings.Repeat("f", 64): true, strings.Repeat("f", 65): false, "ada.lovelace": false, "12": false, "a b": false, "a/b": false, "é": false} {
 		if got := h.owner("GET", "/v1/store", nil, "X-Request-Id", given).header.Get("X-Request-Id"); (got == given) != kept || got == "" {
 			t.Errorf("request id %q became %q", given, got)
 		}
 	}
-	problem := h.owner("GET", "/v1/nothing", nil, "X-Request-Id", "find-me")
-	if problem.str("request_id") != "find-me" || problem.str("type") != "urn:steward:problem:route_not_found" || problem.str("title") != "Not Found" || problem.num("status") != 404 {
+	problem := h.owner("GET", "/v1/nothing", nil, "X-Request-Id", "f1dd-0001-beef")
+	if problem.str("request_id") != "f1dd-0001-beef" || problem.str("type") != "urn:steward:problem:route_not_found" || problem.str("title") != "Not Found" || problem.num("status") != 404 {
 		t.Errorf("problem %s", problem.raw)
 	}
 }

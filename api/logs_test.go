@@ -19,14 +19,14 @@ func TestLog_LOG_01_to_LOG_04_S0_90_S0_91_S0_93(t *testing.T) {
 	ada, _ := h.customer("ada")
 	id, _ := h.domain("logged.com", ada)
 	h.do(events.RoleSupport, "POST", "/v1/domains/"+id+"/set-lock", map[string]any{"value": false},
-		"X-Forwarded-For", "203.0.113.7", "User-Agent", "curl/8", "X-Request-Id", "req-1",
+		"X-Forwarded-For", "203.0.113.7", "User-Agent", "curl/8", "X-Request-Id", "5eed-0001",
 		"Steward-Reason", "customer called\u00e9", "Steward-Ticket", "HD-4711").want(200)
 	last := h.owner("POST", "/v1/customers/"+ada+"/suspend", nil).want(200)
 
 	entry := h.read("/v1/domains/"+id+"/log?setting=lock", last).list("items")[0]
 	for field, want := range map[string]any{
 		"category": "Settings", "event": "Domain unlocked", "type": "domain.lock_set", "setting": "lock", "ip": "203.0.113.7",
-		"user_agent": "curl/8", "request_id": "req-1", "reason": "customer calledé", "ticket": "HD-4711", "source": "api",
+		"user_agent": "curl/8", "request_id": "5eed-0001", "reason": "customer calledé", "ticket": "HD-4711", "source": "api",
 		"session_id": nil, "impersonation_id": nil, "customer_id": ada, "domain_id": id,
 	} {
 		if entry[field] != want {

@@ -27,7 +27,9 @@ import (
 // is cut.
 const requestTimeout = 28 * time.Second
 
-var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+// requestIDPattern matches UUIDs and trace ids. The id is kept with the events for
+// ever, so it must not be able to spell a name.
+var requestIDPattern = regexp.MustCompile(`^[0-9a-fA-F-]{8,64}$`)
 
 // requestID is the caller's, if it is one that may go into logs and headers.
 func requestID(r *http.Request) string {

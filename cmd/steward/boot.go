@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stewardhq/steward/commands/platform"
 	"github.com/stewardhq/steward/events"
 )
 
@@ -34,6 +35,9 @@ func (s *system) boot(ctx context.Context) (events.PlatformInitialized, error) {
 	began, ok := env.Event.(events.PlatformInitialized)
 	if !ok {
 		return events.PlatformInitialized{}, fmt.Errorf("event store: %s does not begin with %s: it is not Steward's", events.PlatformStream, events.TypePlatformInitialized)
+	}
+	if began.Format > platform.Format {
+		return began, fmt.Errorf("event store: the log has format %d and this program knows formats up to %d: run a newer version", began.Format, platform.Format)
 	}
 	return began, s.vault.Verify(began)
 }

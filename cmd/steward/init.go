@@ -111,6 +111,9 @@ func (s *system) found(ctx context.Context, b api.Bootstrap) (api.Founded, error
 	if err != nil {
 		return api.Founded{}, err
 	}
+	if b.FingerprintKey, err = s.vault.Secret(vault.SecretFingerprint); err != nil {
+		return api.Founded{}, err
+	}
 	b.KeyChecks, b.Now = s.vault.Checks(), time.Now
 	return b.Run(ctx, engine)
 }

@@ -148,7 +148,8 @@ func printEvent(w io.Writer, env events.Envelope, output string) error {
 		return err
 	}
 	for _, change := range described.Changes {
-		if _, err := fmt.Fprintf(w, "      %s: %s -> %s\n", change.Field, shown(change.Before), shown(change.After)); err != nil {
+		before, after := shown(change.Field, change.Before), shown(change.Field, change.After)
+		if _, err := fmt.Fprintf(w, "      %s: %s -> %s\n", change.Field, before, after); err != nil {
 			return err
 		}
 	}
@@ -173,15 +174,14 @@ func actorName(a events.Actor) string {
 }
 
 // shown is a value for people; nothing is a dash.
-func shown(v any) string {
-	switch v := v.(type) {
-	case nil:
+func shown(field string, v any) string {
+	if v == nil || v == "" {
 		return "-"
-	case uuid.UUID: // a customer: the owner of a domain
-		return wireid.Format(wireid.Customer, v)
 	}
-	if v == "" {
-		return "-"
+	if owner, ok := v.(string); ok && field == projections.SettingOwner {
+		if id, err := uuid.Parse(owner); err == nil {
+			return wireid.Format(wireid.Customer, id)
+		}
 	}
 	text, err := json.Marshal(v)
 	if err != nil {

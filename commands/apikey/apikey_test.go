@@ -39,7 +39,7 @@ func TestCreateAndRevoke(t *testing.T) {
 		return c
 	}
 	decidertest.Run(t, apikey.Decider, []tcase{
-		{Name: "issues a key", When: create, Then: history{created}},
+		{Name: "issues a key", When: create, Then: history{created}, Again: apikey.ErrExists},
 		{Name: "happens once", Given: history{created}, When: create, Err: apikey.ErrExists},
 		{Name: "cannot be in the past", When: with(func(c *apikey.Create) { c.ExpiresAt = now }), Err: apikey.ErrInvalid, Field: "expires_at"},
 		{Name: "lasts a year at most", When: with(func(c *apikey.Create) { c.ExpiresAt = now.AddDate(2, 0, 0) }), Err: apikey.ErrInvalid, Field: "expires_at"},

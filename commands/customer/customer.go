@@ -24,6 +24,8 @@ type State struct {
 	LoginID    uuid.UUID
 	Status     events.CustomerStatus // empty when there is no such customer
 	Hold       bool                  // the customer's domains are on hold
+	ReasonCode events.ReasonCode     // of the suspension or ban in force
+	Reason     events.Personal
 	Email      events.Personal
 	Username   events.Personal
 	ExternalID events.Personal
@@ -45,14 +47,13 @@ func (s State) MayOwn() bool {
 
 // Faults of this aggregate.
 var (
-	ErrNotFound     = fault.New(fault.NotFound, "customer_not_found", "no such customer")
-	ErrExists       = fault.New(fault.Conflict, "customer_exists", "this customer exists already")
-	ErrStaffOnly    = fault.New(fault.Forbidden, "staff_only", "only staff may do this")
-	ErrDeleted      = fault.New(fault.Conflict, "customer_deleted", "the customer is deleted: restore them first")
-	ErrErased       = fault.New(fault.Conflict, "customer_erased", "the customer was erased")
-	ErrBanned       = fault.New(fault.Conflict, "customer_banned", "the customer is banned: reactivate them first")
-	ErrNotSuspended = fault.New(fault.Conflict, "customer_not_suspended", "the customer is neither suspended nor banned")
-	ErrInvalid      = fault.New(fault.Invalid, "invalid", "some fields are not acceptable")
+	ErrNotFound  = fault.New(fault.NotFound, "customer_not_found", "no such customer")
+	ErrExists    = fault.New(fault.Conflict, "customer_exists", "this customer exists already")
+	ErrStaffOnly = fault.New(fault.Forbidden, "staff_only", "only staff may do this")
+	ErrDeleted   = fault.New(fault.Conflict, "customer_deleted", "the customer is deleted: restore them first")
+	ErrErased    = fault.New(fault.Conflict, "customer_erased", "the customer was erased")
+	ErrBanned    = fault.New(fault.Conflict, "customer_banned", "the customer is banned: reactivate them first")
+	ErrInvalid   = fault.New(fault.Invalid, "invalid", "some fields are not acceptable")
 )
 
 // Decide says what follows from c, or why it may not happen.
@@ -99,11 +100,11 @@ func Evolve(s State, e events.CustomerEvent) State {
 	case events.CustomerExternalIDChanged:
 		s.ExternalID = e.After
 	case events.CustomerSuspended:
-		s.Status, s.Hold = e.After, e.HoldServices
+		s.Status, s.Hold, s.ReasonCode, s.Reason = e.After, e.HoldServices, e.ReasonCode, e.Reason
 	case events.CustomerBanned:
-		s.Status, s.Hold = e.After, e.HoldServices
+		s.Status, s.Hold, s.ReasonCode, s.Reason = e.After, e.HoldServices, e.ReasonCode, e.Reason
 	case events.CustomerReactivated:
-		s.Status = e.After
+		s.Status, s.ReasonCode, s.Reason = e.After, "", events.Personal{}
 		s.Hold = s.Hold && !e.ReleaseServices
 	case events.CustomerDeleted:
 		s.Status, s.Restore = e.After, e.Before

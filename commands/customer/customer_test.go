@@ -36,8 +36,13 @@ var (
 	}()
 	suspended = events.CustomerSuspended{CustomerID: id, Before: events.StatusActive, After: events.StatusSuspended}
 	onHold    = events.CustomerSuspended{CustomerID: id, Before: events.StatusActive, After: events.StatusSuspended, HoldServices: true}
-	banned    = events.CustomerBanned{CustomerID: id, Before: events.StatusActive, After: events.StatusBanned}
-	deleted   = events.CustomerDeleted{CustomerID: id, Before: events.StatusActive, After: events.StatusDeleted}
+	fraud     = events.CustomerSuspended{
+		CustomerID: id, Before: events.StatusActive, After: events.StatusSuspended,
+		ReasonCode: events.ReasonFraud, Reason: events.Clear("chargeback"),
+	}
+	letInOnHold = events.CustomerReactivated{CustomerID: id, Before: events.StatusSuspended, After: events.StatusActive}
+	banned      = events.CustomerBanned{CustomerID: id, Before: events.StatusActive, After: events.StatusBanned}
+	deleted     = events.CustomerDeleted{CustomerID: id, Before: events.StatusActive, After: events.StatusDeleted}
 )
 
 func TestCreate(t *testing.T) {
@@ -49,7 +54,7 @@ func TestCreate(t *testing.T) {
 		return c
 	}
 	decidertest.Run(t, customer.Decider, []tcase{
-		{Name: "S0-21 needs only an email and a username", When: command, Then: history{created}},
+		{Name: "S0-21 needs only an email and a username", When: command, Then: history{created}, Again: customer.ErrExists},
 		{
 			Name: "keeps the spelling and leaves empty fields out",
 			When: with(func(c *customer.Create) {
@@ -61,6 +66,7 @@ func TestCreate(t *testing.T) {
 				Email: events.Clear("Ada.Lovelace+shop@Example.com"), Username: events.Clear("Ada"),
 				ExternalID: events.Clear("crm-1"), Profile: events.Profile{FirstName: events.Clear("Ada")},
 			}},
+			Again: customer.ErrExists,
 		},
 		{
 			Name: "accepts a name that a spreadsheet would run",
@@ -70,6 +76,7 @@ func TestCreate(t *testing.T) {
 				e.Profile.LastName = events.Clear("=cmd|' /C calc'!A0")
 				return history{e}
 			}(),
+			Again: customer.ErrExists,
 		},
 		{Name: "S0-21 names a missing email", When: with(func(c *customer.Create) { c.Email = "" }), Err: customer.ErrInvalid, Field: "email"},
 		{Name: "S0-21 names a missing username", When: with(func(c *customer.Create) { c.Username = "" }), Err: customer.ErrInvalid, Field: "username"},
@@ -165,7 +172,17 @@ func TestSuspend(t *testing.T) {
 				ReasonCode: events.ReasonFraud, Reason: events.Clear("chargeback"), HoldServices: true,
 			}},
 		},
-		{Name: "S0-33 is already so", Given: history{created, suspended}, When: customer.Suspend{By: staff, Reason: "again"}},
+		{Name: "S0-33 is already so", Given: history{created, suspended}, When: customer.Suspend{By: staff}},
+		{Name: "S0-33 is already so for the same reason", Given: history{created, fraud}, When: customer.Suspend{By: staff, ReasonCode: events.ReasonFraud, Reason: "chargeback"}},
+		{
+			Name: "S0-37 S1-37 keeps a reason that is given later", Given: history{created, suspended}, When: customer.Suspend{By: staff, ReasonCode: events.ReasonFraud, Reason: "chargeback"},
+			Then: history{events.CustomerSuspended{CustomerID: id, Before: events.StatusSuspended, After: events.StatusSuspended, ReasonCode: events.ReasonFraud, Reason: events.Clear("chargeback")}},
+		},
+		{Name: "S1-36 does not release a hold", Given: history{created, onHold}, When: customer.Suspend{By: staff}},
+		{
+			Name: "S1-36 keeps a hold from before", Given: history{created, onHold, letInOnHold}, When: customer.Suspend{By: staff},
+			Then: history{onHold},
+		},
 		{
 			Name: "can add a hold later", Given: history{created, suspended}, When: customer.Suspend{By: staff, HoldServices: true},
 			Then: history{events.CustomerSuspended{CustomerID: id, Before: events.StatusSuspended, After: events.StatusSuspended, HoldServices: true}},
@@ -198,7 +215,7 @@ func TestReactivate(t *testing.T) {
 			When:  customer.Reactivate{By: staff}, Then: reactivated(events.StatusSuspended, events.StatusPending, false),
 		},
 		{Name: "S0-33 is already so", Given: history{created}, When: customer.Reactivate{By: staff, ReleaseServices: true}},
-		{Name: "does not confirm an account", Given: history{pending}, When: customer.Reactivate{By: staff}, Err: customer.ErrNotSuspended},
+		{Name: "does not confirm an account", Given: history{pending}, When: customer.Reactivate{By: staff}},
 		{Name: "does not restore", Given: history{created, deleted}, When: customer.Reactivate{By: staff}, Err: customer.ErrDeleted},
 	})
 }
@@ -213,6 +230,10 @@ func TestBan(t *testing.T) {
 		{
 			Name: "goes beyond a suspension", Given: history{created, suspended}, When: customer.Ban{By: staff},
 			Then: history{events.CustomerBanned{CustomerID: id, Before: events.StatusSuspended, After: events.StatusBanned}},
+		},
+		{
+			Name: "S1-36 keeps a hold", Given: history{created, onHold}, When: customer.Ban{By: staff},
+			Then: history{events.CustomerBanned{CustomerID: id, Before: events.StatusSuspended, After: events.StatusBanned, HoldServices: true}},
 		},
 		{Name: "is already so", Given: history{created, banned}, When: customer.Ban{By: staff}},
 		{Name: "is for staff", Given: history{created}, When: customer.Ban{By: self}, Err: customer.ErrStaffOnly},

@@ -42,32 +42,32 @@ var ReasonCodes = []events.ReasonCode{
 }
 
 func suspend(s State, c Suspend) ([]events.CustomerEvent, error) {
-	reason, err := exclusion(s, c.By, c.ReasonCode, c.Reason)
+	out, err := exclude(s, c.By, exclusion(c))
 	switch {
 	case err != nil:
 		return nil, err
 	case s.Status == events.StatusBanned:
 		return nil, ErrBanned
-	case s.Status == events.StatusSuspended && s.Hold == c.HoldServices:
+	case s.Status == events.StatusSuspended && out.already(s):
 		return nil, nil
 	}
 	return []events.CustomerEvent{events.CustomerSuspended{
 		CustomerID: s.ID, Before: s.Status, After: events.StatusSuspended,
-		ReasonCode: c.ReasonCode, Reason: optional(reason), HoldServices: c.HoldServices,
+		ReasonCode: out.ReasonCode, Reason: optional(out.Reason), HoldServices: out.HoldServices,
 	}}, nil
 }
 
 func ban(s State, c Ban) ([]events.CustomerEvent, error) {
-	reason, err := exclusion(s, c.By, c.ReasonCode, c.Reason)
+	out, err := exclude(s, c.By, exclusion(c))
 	switch {
 	case err != nil:
 		return nil, err
-	case s.Status == events.StatusBanned && s.Hold == c.HoldServices:
+	case s.Status == events.StatusBanned && out.already(s):
 		return nil, nil
 	}
 	return []events.CustomerEvent{events.CustomerBanned{
 		CustomerID: s.ID, Before: s.Status, After: events.StatusBanned,
-		ReasonCode: c.ReasonCode, Reason: optional(reason), HoldServices: c.HoldServices,
+		ReasonCode: out.ReasonCode, Reason: optional(out.Reason), HoldServices: out.HoldServices,
 	}}, nil
 }
 
@@ -79,10 +79,7 @@ func reactivate(s State, c Reactivate) ([]events.CustomerEvent, error) {
 		return nil, err
 	}
 	out := s.Status == events.StatusSuspended || s.Status == events.StatusBanned
-	switch {
-	case !out && s.Status != events.StatusActive:
-		return nil, ErrNotSuspended
-	case !out && (!s.Hold || !c.ReleaseServices):
+	if !out && (!s.Hold || !c.ReleaseServices) {
 		return nil, nil
 	}
 	after := s.Status
@@ -94,18 +91,36 @@ func reactivate(s State, c Reactivate) ([]events.CustomerEvent, error) {
 	}}, nil
 }
 
-// exclusion checks what suspending and banning have in common and returns the
-// reason as it will be kept.
-func exclusion(s State, by events.Actor, code events.ReasonCode, text string) (string, error) {
+// exclusion is what suspending and banning have in common.
+type exclusion struct {
+	By           events.Actor
+	ReasonCode   events.ReasonCode
+	Reason       string
+	HoldServices bool
+}
+
+// exclude checks an exclusion and returns it as it will be kept: a hold that is
+// in force stays, since only a reactivation releases it.
+func exclude(s State, by events.Actor, out exclusion) (exclusion, error) {
 	if by.Kind != events.ActorReseller && by.Kind != events.ActorSystem {
-		return "", ErrStaffOnly
+		return out, ErrStaffOnly
 	}
-	if code != "" && !slices.Contains(ReasonCodes, code) {
-		return "", ErrInvalid.On("reason_code", "is not one of the known reasons")
+	if out.ReasonCode != "" && !slices.Contains(ReasonCodes, out.ReasonCode) {
+		return out, ErrInvalid.On("reason_code", "is not one of the known reasons")
 	}
-	reason, err := identity.Text(text, 1000)
+	reason, err := identity.Text(out.Reason, 1000)
 	if err != nil {
-		return "", ErrInvalid.On("reason", err.Error())
+		return out, ErrInvalid.On("reason", err.Error())
 	}
-	return reason, changeable(s)
+	out.Reason = reason
+	out.HoldServices = out.HoldServices || s.Hold
+	return out, changeable(s)
+}
+
+// already reports whether an exclusion in force says all that this one does. A
+// reason that was not given says nothing; another one than before is kept too.
+func (e exclusion) already(s State) bool {
+	sameCode := e.ReasonCode == "" || e.ReasonCode == s.ReasonCode
+	sameReason := e.Reason == "" || events.Clear(e.Reason) == s.Reason
+	return s.Hold == e.HoldServices && sameCode && sameReason
 }

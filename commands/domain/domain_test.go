@@ -70,7 +70,7 @@ func TestRegister(t *testing.T) {
 	t.Parallel()
 	registered := events.DomainRegistered(imported)
 	decidertest.Run(t, domain.Decider, []tcase{
-		{Name: "gives a new domain to a customer", When: domain.Register{Details: details, Holder: holder}, Then: history{registered}},
+		{Name: "gives a new domain to a customer", When: domain.Register{Details: details, Holder: holder}, Then: history{registered}, Again: domain.ErrExists},
 		{Name: "happens once", Given: history{imported}, When: domain.Register{Details: details, Holder: holder}, Err: domain.ErrExists, Field: "name"},
 		{Name: "needs an eligible holder", When: domain.Register{Details: details, Holder: domain.Holder{ID: ada}}, Err: domain.ErrNotEligible},
 	})

@@ -1,5 +1,5 @@
 // Package platform decides what may happen to a Steward installation as a
-// whole: its beginning, and what its operators do to projections and reactions.
+// whole: its beginning, and what its operators do to projections.
 package platform
 
 import (
@@ -38,15 +38,8 @@ type Park struct {
 	Group   string
 }
 
-// ResetReaction records from where a reaction goes on.
-type ResetReaction struct {
-	Reaction string
-	To       events.Position
-}
-
-func (Initialize) platformCommand()    {}
-func (Park) platformCommand()          {}
-func (ResetReaction) platformCommand() {}
+func (Initialize) platformCommand() {}
+func (Park) platformCommand()       {}
 
 // Format is the version of the stored format that this program writes.
 const Format = 1
@@ -65,8 +58,6 @@ func Decide(s State, c Command) ([]events.PlatformEvent, error) {
 		return initialize(s, c)
 	case Park:
 		return park(s, c)
-	case ResetReaction:
-		return resetReaction(s, c)
 	}
 	return nil, fmt.Errorf("platform: no decision for %T", c)
 }
@@ -111,14 +102,4 @@ func park(s State, c Park) ([]events.PlatformEvent, error) {
 		return nil, nil
 	}
 	return []events.PlatformEvent{events.PlatformEventParked{EventID: c.EventID, Group: c.Group}}, nil
-}
-
-func resetReaction(s State, c ResetReaction) ([]events.PlatformEvent, error) {
-	switch {
-	case s.LogID == uuid.Nil:
-		return nil, ErrNotInitialized
-	case c.Reaction == "":
-		return nil, ErrInvalid.On("reaction", "is empty")
-	}
-	return []events.PlatformEvent{events.PlatformReactionReset{Reaction: c.Reaction, To: c.To}}, nil
 }

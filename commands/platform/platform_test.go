@@ -38,17 +38,3 @@ func TestPlatform(t *testing.T) {
 		{Name: "parks nothing before it begins", When: platform.Park{EventID: poison, Group: "core"}, Err: platform.ErrNotInitialized},
 	})
 }
-
-// Each reset is a fact of its own, also to where the reaction was reset before.
-func TestResetReaction(t *testing.T) {
-	t.Parallel()
-	to := events.Position{Commit: 7, Prepare: 7}
-	state := platform.Decider.Fold(history{begun})
-	got, err := platform.Decide(state, platform.ResetReaction{Reaction: "reservations", To: to})
-	if err != nil || len(got) != 1 || got[0] != events.PlatformEvent(events.PlatformReactionReset{Reaction: "reservations", To: to}) {
-		t.Fatalf("decided %v, %v", got, err)
-	}
-	if _, err := platform.Decide(state, platform.ResetReaction{}); err == nil {
-		t.Fatal("a reset needs a reaction")
-	}
-}

@@ -30,7 +30,7 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	command := staff.Create{StaffID: id, Email: "sam@shop.example", Role: events.RoleSupport, By: admin}
 	decidertest.Run(t, staff.Decider, []tcase{
-		{Name: "adds a member", When: command, Then: history{support}},
+		{Name: "adds a member", When: command, Then: history{support}, Again: staff.ErrExists},
 		{Name: "happens once", Given: history{support}, When: command, Err: staff.ErrExists},
 		{Name: "needs an email", When: staff.Create{StaffID: id, Role: events.RoleSupport, By: admin}, Err: staff.ErrInvalid, Field: "email"},
 		{Name: "needs a known role", When: staff.Create{StaffID: id, Email: "sam@shop.example", Role: "root", By: boss}, Err: staff.ErrInvalid, Field: "role"},

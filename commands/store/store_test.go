@@ -23,7 +23,7 @@ var (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	decidertest.Run(t, store.Decider, []tcase{
-		{Name: "opens", When: store.Create{StoreID: id, Name: "Shop", Hosts: []string{"SHOP.example."}}, Then: history{created}},
+		{Name: "opens", When: store.Create{StoreID: id, Name: "Shop", Hosts: []string{"SHOP.example."}}, Then: history{created}, Again: store.ErrExists},
 		{Name: "opens once", Given: history{created}, When: store.Create{StoreID: id, Name: "Shop", Hosts: []string{"shop.example"}}, Err: store.ErrExists},
 		{Name: "needs a name", When: store.Create{StoreID: id, Hosts: []string{"shop.example"}}, Err: store.ErrInvalid, Field: "name"},
 		{Name: "needs a host", When: store.Create{StoreID: id, Name: "Shop"}, Err: store.ErrInvalid, Field: "hosts"},

@@ -9,8 +9,9 @@ import (
 	"github.com/stewardhq/steward/internal/fault"
 )
 
-// maxSealed bounds how many sealed streams a creation passes over.
-const maxSealed = 16
+// MaxSealed bounds how many sealed streams a creation passes over, and so the
+// attempts that [Request.NewID] is asked for.
+const MaxSealed = 16
 
 // ErrCreationAborted is returned when every stream that the command could have
 // created in was sealed by someone who took its reservation over.
@@ -20,7 +21,7 @@ var ErrCreationAborted = fault.New(fault.Conflict, "creation_aborted", "the crea
 // derived from the command, so that a retry finds what an earlier attempt
 // created. An id whose stream was sealed is passed over.
 func (d Decider[S, C, E]) Create(ctx context.Context, e *Engine, kind string, stream func(uuid.UUID) string, cmd func(id uuid.UUID) C, r Request) (uuid.UUID, Outcome, error) {
-	for n := range maxSealed {
+	for n := range MaxSealed {
 		id := r.NewID(kind, n)
 		out, err := d.Handle(ctx, e, stream(id), cmd(id), r)
 		if errors.Is(err, errSealed) {

@@ -49,8 +49,8 @@ type Outcome struct {
 }
 
 // Handle decides cmd on the current state of stream and appends the outcome.
-// When another writer gets in first it decides again on the newer state, unless
-// the caller insists on a revision.
+// When another writer gets in first it decides again on the newer state; a caller
+// who insists on a revision then gets [ErrStale].
 //
 // A command that was applied before is not decided again: its earlier outcome
 // is returned. Names that the events take are reserved before the append.
@@ -72,10 +72,9 @@ func (d Decider[S, C, E]) HandleFrom(ctx context.Context, e *Engine, stream stri
 			return out, nil
 		}
 		if errors.Is(err, eventstore.ErrWrongRevision) || errors.Is(err, uniq.ErrClaimStale) {
-			if r.IfMatch == nil {
-				continue
-			}
-			err = ErrStale
+			// Also for a caller who insists on a revision: the other writer may have
+			// been another attempt of this very command.
+			continue
 		}
 		return Outcome{}, errors.Join(err, reserved.abandon(ctx, e, err))
 	}
@@ -83,7 +82,7 @@ func (d Decider[S, C, E]) HandleFrom(ctx context.Context, e *Engine, stream stri
 }
 
 func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[S], stream string, command func(context.Context, S) (C, error), r Request, reserved **reservation) (Outcome, error) {
-	if out, done, err := loaded.applied(r); done || err != nil {
+	if out, done, err := loaded.Applied(r); done || err != nil {
 		return out, err
 	}
 	stale := r.IfMatch != nil && eventstore.Revision(*r.IfMatch) != loaded.Revision

@@ -87,10 +87,10 @@ func decodeAll(records []events.Record) ([]events.Envelope, error) {
 	return envelopes, nil
 }
 
-// applied returns what an earlier attempt of the same command wrote to the
+// Applied returns what an earlier attempt of the same command wrote to the
 // stream, and false when there was none. The same command id with another
 // fingerprint is a key reused for something else.
-func (l Loaded[S]) applied(r Request) (Outcome, bool, error) {
+func (l Loaded[S]) Applied(r Request) (Outcome, bool, error) {
 	var out Outcome
 	for _, env := range l.envelopes {
 		if env.Metadata.CommandID != r.CommandID {

@@ -146,7 +146,7 @@ func (r *Router) handler(reaction Reaction) message.NoPublishHandlerFunc {
 	return func(msg *message.Message) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				err = fmt.Errorf("panic of type %T\n%s", p, debug.Stack()) // its value may be personal
 			}
 			if err == nil {
 				r.health.handled(reaction.Name)

@@ -23,11 +23,14 @@ type Case[C any, E events.Event] struct {
 	Err   error
 	// Field is the input that the fault must name first.
 	Field string
+	// Again is the fault of sending the command a second time; nil says that
+	// things are then already so.
+	Again error
 }
 
 // Run checks every case. It also folds each outcome and sends the command
 // again, which must then decide nothing: things are already so, or the
-// repetition is refused.
+// repetition is refused with the fault that the case names.
 func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cases []Case[C, E]) {
 	t.Helper()
 	for _, c := range cases {
@@ -54,8 +57,12 @@ func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cas
 			if len(again) > 0 {
 				t.Fatalf("sent again, the command decided %v", again)
 			}
-			if c.Err == nil && len(got) == 0 && err != nil {
-				t.Fatalf("already so the first time, refused the second: %v", err)
+			want := c.Again
+			if c.Err != nil {
+				want = c.Err
+			}
+			if !errors.Is(err, want) {
+				t.Fatalf("sent again, it ended with %v, want %v", err, want)
 			}
 		})
 	}
