@@ -9,6 +9,7 @@ import (
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/domain"
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/dnsname"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/wireid"
@@ -97,10 +98,14 @@ func (s *Server) registerDomain(ctx context.Context, in *RegisterDomainInput) (*
 	if err != nil {
 		return nil, err
 	}
-	out, err := domain.Decider.HandleFrom(ctx, s.engine, events.DomainStream(details.DomainID), func(ctx context.Context, _ domain.State) (domain.Command, error) {
-		holder, err := s.holder(ctx, r.StoreID, owner)
-		return domain.Register{Details: details, Holder: holder}, err
-	}, r)
+	var out decider.Outcome
+	err = s.onceFor(ctx, in.IdempotencyKey != "", r, func() (decider.Outcome, error) {
+		out, err = domain.Decider.HandleFrom(ctx, s.engine, events.DomainStream(details.DomainID), func(ctx context.Context, _ domain.State) (domain.Command, error) {
+			holder, err := s.holder(ctx, r.StoreID, owner)
+			return domain.Register{Details: details, Holder: holder}, err
+		}, r)
+		return out, err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (s *Server) importDomain(ctx context.Context, in *ImportDomainInput) (*Impo
 	if err != nil {
 		return nil, err
 	}
-	done, out, err := s.importRow(ctx, in.Body, r)
+	done, out, err := s.importOnce(ctx, in.IdempotencyKey != "", in.Body, r)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +96,16 @@ const (
 	ownerAttempts = 12
 	ownerPause    = 10 * time.Millisecond // doubled each time, up to a second
 )
+
+// importOnce is [Server.importRow] for a row whose key may have stood for
+// another one.
+func (s *Server) importOnce(ctx context.Context, keyed bool, row ImportRow, r decider.Request) (done Imported, out decider.Outcome, err error) {
+	err = s.onceFor(ctx, keyed, r, func() (decider.Outcome, error) {
+		done, out, err = s.importRow(ctx, row, r)
+		return out, err
+	})
+	return done, out, err
+}
 
 // importRow imports one domain. It checks everything about the row before it
 // creates an owner, so that a refused row creates none.

@@ -25,3 +25,10 @@ func (s *Server) Walk(fn func(method, path string)) error {
 		return nil
 	})
 }
+
+// ForgetRepeats makes the server know no more of commands than another one does.
+func (s *Server) ForgetRepeats() {
+	s.repeats.mu.Lock()
+	defer s.repeats.mu.Unlock()
+	clear(s.repeats.written)
+}

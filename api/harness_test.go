@@ -15,6 +15,7 @@ import (
 
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/vault"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
@@ -36,8 +37,13 @@ func newHarness(t *testing.T) *harness {
 // newStore makes a store with a team member and a key for each role.
 func (s *stack) newStore(t *testing.T) *harness {
 	t.Helper()
+	fingerprints, err := s.vault.Secret(vault.SecretFingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
 	founded, err := api.Bootstrap{
-		LogID: s.vault.LogID(), IdentityScope: events.ScopeStore, KeyChecks: s.vault.Checks(),
+		FingerprintKey: fingerprints,
+		LogID:          s.vault.LogID(), IdentityScope: events.ScopeStore, KeyChecks: s.vault.Checks(),
 		StoreName: "Shop", Hosts: []string{"shop-" + uuid.NewString() + ".example.com"},
 		OwnerEmail: "olivia@example.com", OwnerName: "Olivia Owner", Roles: events.Roles,
 	}.Run(t.Context(), s.engine)

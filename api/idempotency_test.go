@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -48,6 +49,51 @@ func TestIdempotency_SameKeyOtherRequest(t *testing.T) {
 	// Keys belong to a person and an address.
 	h.owner("POST", "/v1/customers/"+ada+"/reactivate", nil, "Idempotency-Key", "k").want(200)
 	h.do(events.RoleAdmin, "POST", path, map[string]any{"reason_code": "other"}, "Idempotency-Key", "k").want(200)
+}
+
+// A key stands for one request also where the body decides which stream is
+// written, at once and after a restart.
+func TestIdempotency_SameKeyOtherDomain(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	ada, _ := h.customer("ada")
+	dates := map[string]any{"registered_at": "2024-01-01", "expires_at": "2027-01-01"}
+	registration := func(name string) map[string]any {
+		return mergedWith(dates, map[string]any{"name": name, "customer_id": ada})
+	}
+	row := func(name string) map[string]any {
+		return mergedWith(dates, map[string]any{"name": name, "owner": map[string]any{"email": "ada@example.com", "username": "ada"}})
+	}
+	batch := func(names ...string) map[string]any {
+		var rows []any
+		for _, name := range names {
+			rows = append(rows, mergedWith(row(name), map[string]any{"idempotency_key": "row"}))
+		}
+		return map[string]any{"rows": rows}
+	}
+	// One is refused, the others mend what was refused under the same key.
+	h.owner("POST", "/v1/domains", registration("not a name"), "Idempotency-Key", "k").want(422)
+	h.owner("POST", "/v1/domains", registration("a-register.com"), "Idempotency-Key", "k").want(201)
+	h.owner("POST", "/v1/domains/import", row("a-import.com"), "Idempotency-Key", "k").want(200)
+	first := h.owner("POST", "/v1/domains/import-batch", batch("a-batch.com", "b-batch.com")).want(200)
+	if second := first.list("rows")[1]; second["code"] != "idempotency_key_reused" {
+		t.Errorf("a key used twice in one batch: %v", second)
+	}
+	h.read("/v1/domains", first).want(200)
+	for range 2 {
+		h.unchanged(func() {
+			h.owner("POST", "/v1/domains", registration("b-register.com"), "Idempotency-Key", "k").refused(422, "idempotency_key_reused", "Idempotency-Key")
+			h.owner("POST", "/v1/domains/import", row("b-import.com"), "Idempotency-Key", "k").refused(422, "idempotency_key_reused")
+			h.owner("POST", "/v1/domains", registration("a-register.com"), "Idempotency-Key", "k").want(201)
+		})
+		h.server.ForgetRepeats()
+	}
+}
+
+func mergedWith(a, b map[string]any) map[string]any {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
 }
 
 func TestIdempotency_BadKeys(t *testing.T) {

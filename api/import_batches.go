@@ -92,7 +92,7 @@ func (s *Server) importOneOf(ctx context.Context, row BatchRow, i int, r decider
 	var done Imported
 	var out decider.Outcome
 	if err == nil {
-		done, out, err = s.importRow(ctx, row.ImportRow, r)
+		done, out, err = s.importOnce(ctx, row.IdempotencyKey != "", row.ImportRow, r)
 	}
 	if err != nil {
 		p := s.refuse(ctx, err)

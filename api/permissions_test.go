@@ -149,7 +149,9 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 		"owner of a new domain": func(id string) *reply {
 			return h.owner("POST", "/v1/domains", map[string]any{"name": "x.com", "customer_id": id, "registered_at": "2024-01-01", "expires_at": "2027-01-01"}, "X-Request-Id", "5a3e5a3e")
 		},
-		"domains of a customer": func(id string) *reply { return h.owner("GET", "/v1/domains?customer="+id, nil, "X-Request-Id", "5a3e5a3e") },
+		"domains of a customer": func(id string) *reply {
+			return h.owner("GET", "/v1/domains?customer="+id, nil, "X-Request-Id", "5a3e5a3e")
+		},
 	} {
 		if a, b := ask(unknown(wireid.Customer)), ask(customer); a.status != b.status || string(a.raw) != string(b.raw) {
 			t.Errorf("%s: %s, %s", name, a.raw, b.raw)

@@ -74,6 +74,7 @@ type Server struct {
 	tokens    *tokens
 	clock     clock
 	outage    outage
+	repeats   repeats
 	drain     draining
 
 	fingerprintKey []byte

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -220,4 +221,24 @@ func (q Queries) staffNames(ctx context.Context, store uuid.UUID, rows []LogRow)
 		}
 	}
 	return names, nil
+}
+
+const selectCreation = `
+	SELECT metadata->>'fp'
+	FROM read_core.event_log
+	WHERE store_id = $1 AND command_id = $2 AND type IN ('domain.registered', 'domain.imported')
+	LIMIT 1`
+
+// CreationFingerprint returns the fingerprint of the request by which a command
+// brought a domain in, and false when it brought none in.
+func (q Queries) CreationFingerprint(ctx context.Context, store, command uuid.UUID) (fingerprint string, found bool, err error) {
+	rows, err := q.db.Query(ctx, selectCreation, store, command)
+	if err != nil {
+		return "", false, fmt.Errorf("read the fingerprint of a command: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(all) == 0 {
+		return "", false, err
+	}
+	return all[0], true, nil
 }
