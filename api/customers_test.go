@@ -11,7 +11,7 @@ import (
 	"github.com/stewardhq/steward/events"
 )
 
-func TestCustomer_S0_18_S0_22_CreateListLog(t *testing.T) {
+func TestCustomer_S0_18_S0_22_S1_08_S1_16_CreateListLog(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	created := h.owner("POST", "/v1/customers", map[string]any{
@@ -75,7 +75,7 @@ func TestCustomer_S0_20_ExternalIDIsUniqueAndFound(t *testing.T) {
 	h.owner("POST", "/v1/customers", map[string]any{"email": "c@example.com", "username": "carl", "external_id": "crm-1"}).want(201)
 }
 
-func TestCustomer_S0_13_to_S0_15_S1_15_Search(t *testing.T) {
+func TestCustomer_S0_13_S0_14_S0_15_S1_15_Search(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.owner("POST", "/v1/customers", map[string]any{
@@ -97,7 +97,7 @@ func TestCustomer_S0_13_to_S0_15_S1_15_Search(t *testing.T) {
 	}
 }
 
-func TestCustomer_S1_11_to_S1_14_BadgeAndStatusFilter_S1_41(t *testing.T) {
+func TestCustomer_S1_11_S1_12_S1_13_S1_14_S1_10_S1_41_BadgeAndStatusFilter(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	ids := map[string]string{}

@@ -22,7 +22,7 @@ func (h *harness) push(domain string, body map[string]any, headers ...string) *r
 
 func to(how, whom string) map[string]any { return map[string]any{"to": map[string]any{how: whom}} }
 
-func TestPush_S0_65_to_S0_67_S0_71_ToExistingAccount(t *testing.T) {
+func TestPush_S0_65_S0_66_S0_67_S0_71_ToExistingAccount(t *testing.T) {
 	t.Parallel()
 	h, other := newHarness(t), newHarness(t)
 	ada, _ := h.customer("ada")
@@ -179,7 +179,7 @@ func TestPush_S0_68_ToNewAccount(t *testing.T) {
 	})
 }
 
-func TestPush_S0_94_to_S0_97_ConsolidateAndUndo(t *testing.T) {
+func TestPush_S0_94_S0_95_S0_96_S0_97_ConsolidateAndUndo(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	primary, _ := h.customer("primary")
@@ -202,11 +202,23 @@ func TestPush_S0_94_to_S0_97_ConsolidateAndUndo(t *testing.T) {
 		t.Errorf("the secondary account has %d", len(got))
 	}
 	h.owner("POST", "/v1/customers/"+secondary+"/reactivate", nil).want(200)
+	// What is left is an account like any other: it can be suspended, empty as it is.
+	h.owner("POST", "/v1/customers/"+secondary+"/suspend", nil).want(200)
+	if got := h.owner("GET", "/v1/customers/"+secondary, nil).want(200).str("status.value"); got != "suspended" {
+		t.Errorf("the empty account is %s", got)
+	}
+	h.owner("POST", "/v1/customers/"+secondary+"/reactivate", nil).want(200)
+	// Pushed to the wrong one, then on to the right one.
+	right, _ := h.customer("right")
 	before := h.owner("GET", "/v1/domains/"+ids[0], nil).want(200).at("settings")
 	h.push(ids[0], to("customer_id", secondary)).want(200)
-	last = h.push(ids[0], to("customer_id", primary)).want(200)
-	if after := h.owner("GET", "/v1/domains/"+ids[0], nil).want(200).at("settings"); !cmp.Equal(before, after) {
+	last = h.push(ids[0], to("customer_id", right)).want(200)
+	detail := h.owner("GET", "/v1/domains/"+ids[0], nil).want(200)
+	if after := detail.at("settings"); !cmp.Equal(before, after) {
 		t.Errorf("settings changed: %v, %v", before, after)
+	}
+	if got := h.read("/v1/customers/"+right+"/domains", last).list("items"); len(got) != 1 {
+		t.Errorf("the right account has %d", len(got))
 	}
 	if got := h.read("/v1/domains/"+ids[0]+"/log?type=domain.pushed", last).list("items"); len(got) != 3 {
 		t.Errorf("%d pushes in the log", len(got))
