@@ -29,7 +29,7 @@ func TestAuthentication_EveryRefusalLooksTheSame(t *testing.T) {
 	want := ""
 	for name, header := range map[string]string{
 		"nothing": "", "unknown": "Bearer " + apitoken.New().Reveal(), "wrong secret": "Bearer " + wrongSecret,
-		"mistyped": "Bearer " + good[:len(good)-1] + "0", "another scheme": "Basic " + good, "no scheme": good,
+		"mistyped": "Bearer " + good[:len(good)-1] + string(good[len(good)-1]^1), "another scheme": "Basic " + good, "no scheme": good,
 		"revoked": "Bearer " + revoked.str("key"), "expired": "Bearer " + expiring, "of an inactive member": "Bearer " + ofInactive,
 		"the prefix alone": "Bearer " + good[:secretBegins-1], "two": "Bearer " + good + " " + good, "a word": "Bearer x",
 	} {

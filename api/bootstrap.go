@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -85,6 +86,9 @@ type initialization struct {
 }
 
 func (i *initialization) run(ctx context.Context) error {
+	if err := i.check(); err != nil {
+		return err
+	}
 	_, err := platform.Decider.Handle(ctx, i.engine, events.PlatformStream, platform.Initialize{
 		LogID: i.LogID, IdentityScope: i.IdentityScope, KeyChecks: i.KeyChecks,
 	}, i.request("platform", uuid.Nil))
@@ -116,6 +120,16 @@ func (i *initialization) run(ctx context.Context) error {
 		i.done.ImportKey, err = i.key(ctx, events.RoleOwner, "import", events.SourceImport)
 	}
 	return err
+}
+
+// check decides everything on nothing first, so that a name which is not
+// acceptable leaves nothing behind that another attempt would have to match.
+func (i *initialization) check() error {
+	_, badStore := store.Decide(store.State{}, store.Create{StoreID: i.LogID, Name: i.StoreName, Hosts: i.Hosts})
+	_, badOwner := staff.Decide(staff.State{}, staff.Create{
+		StaffID: i.LogID, Email: i.OwnerEmail, Name: i.OwnerName, Role: events.RoleOwner, By: staff.Grantor{Role: events.RoleOwner},
+	})
+	return cmp.Or(badStore, under("owner", badOwner))
 }
 
 // member adds the team member of a role: the owner, or somebody at a tagged

@@ -97,6 +97,9 @@ func (s *Server) checkEventStore(ctx context.Context) error {
 	if _, err := s.engine.Log.ReadStreamBackwards(ctx, events.PlatformStream, 1); err != nil {
 		return fmt.Errorf("it does not answer")
 	}
+	if s.engine.Log.Writable() != nil {
+		return fmt.Errorf("it has no room left")
+	}
 	return nil
 }
 

@@ -74,11 +74,14 @@ func validationFault(errs []error) *fault.Error {
 	if unknown {
 		f = errUnknownField
 	}
-	for _, field := range slices.Compact(fields) {
-		f = f.On(field.Name, field.Message)
-	}
-	return f
+	named := *f
+	named.Fields = slices.Compact(fields)
+	named.Fields = named.Fields[:min(len(named.Fields), maxNamed)]
+	return &named
 }
+
+// maxNamed is how many fields at fault an answer names.
+const maxNamed = 100
 
 // refusedField says which input huma means and what is wrong with it. huma's own
 // words may repeat the value, so only those are taken over that cannot.

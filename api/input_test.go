@@ -115,7 +115,7 @@ func TestInput_MinPosition(t *testing.T) {
 	position := created.str("position")
 	for _, path := range []string{"/v1/customers", "/v1/customers/" + ada, "/v1/domains", "/v1/log", "/v1/customers/" + ada + "/log", "/v1/staff", "/v1/store", "/v1/api-keys"} {
 		h.owner("GET", path, nil, "Steward-Min-Position", position).want(200)
-		for name, bad := range map[string]string{"another log's": foreign.str("position"), "edited": "A" + position[1:], "cut": position[:10], "a word": "12345"} {
+		for name, bad := range map[string]string{"another log's": foreign.str("position"), "edited": edited(position), "cut": position[:10], "a word": "12345"} {
 			if r := h.owner("GET", path, nil, "Steward-Min-Position", bad); r.status != 400 || r.str("code") != "bad_position" {
 				t.Errorf("%s, %s: %d %s", path, name, r.status, r.raw)
 			}
@@ -202,5 +202,39 @@ func TestInput_ActorComesFromTheCredential_S5(t *testing.T) {
 	_, md := h.newest()
 	if md.Actor.Kind != events.ActorReseller || md.Actor.StaffID != h.staff[events.RoleSupport] || md.StoreID != h.store {
 		t.Errorf("metadata %+v", md)
+	}
+}
+
+// A query of which something would be dropped is refused as a whole: a dry run
+// must not become a command, nor a search a list of everybody.
+func TestInput_QueryThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	ada, _ := h.customer("ada")
+	id, _ := h.domain("query.com", ada)
+	h.unchanged(func() {
+		for _, query := range []string{"dry_run=true%", "%zz", "dry_run=true;x=1"} {
+			h.owner("POST", "/v1/domains/"+id+"/set-lock?"+query, map[string]any{"value": true}).refused(400, "bad_query")
+		}
+	})
+	for _, query := range []string{"status=banned%", "q=50%", "limit=%zz"} {
+		h.owner("GET", "/v1/customers?"+query, nil).refused(400, "bad_query", "query")
+	}
+	h.owner("GET", "/v1/customers?limit=1&limit=2", nil).refused(400, "bad_query", "limit")
+	h.owner("GET", "/v1/customers?status=active&status=banned", nil).want(200)
+}
+
+// What is wrong with a body is named up to a bound, in a time that grows with
+// the body and not with its square.
+func TestInput_ManyMistakes(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	rows := make([]map[string]any, 14_000)
+	for i := range rows {
+		rows[i] = map[string]any{}
+	}
+	refused := h.owner("POST", "/v1/domains/import-batch", map[string]any{"rows": rows}).want(422)
+	if n := len(refused.list("errors")); n != 100 {
+		t.Errorf("%d fields are named", n)
 	}
 }

@@ -165,7 +165,7 @@ func faultOf(err error) *fault.Error {
 	switch {
 	case ok:
 		return f
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errTimeout
 	case errors.Is(err, eventstore.ErrClosed):
 		return eventstore.ErrUnavailable

@@ -107,3 +107,11 @@ func (r *reply) column(field string) []any {
 	}
 	return values
 }
+
+// edited is an opaque text with another first character.
+func edited(token string) string {
+	if token[0] == 'A' {
+		return "B" + token[1:]
+	}
+	return "A" + token[1:]
+}

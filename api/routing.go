@@ -4,6 +4,7 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -74,6 +75,7 @@ func describeRoute(rt route) string {
 var (
 	errMediaType = fault.New(fault.Malformed, "unsupported_media_type", "send application/json in UTF-8").On("Content-Type", "is not application/json")
 	errAccept    = fault.New(fault.Malformed, "not_acceptable", "the answer would be application/json").On("Accept", "does not include application/json")
+	errBadQuery  = fault.New(fault.Malformed, "bad_query", "the query of the address cannot be read")
 	errMethod    = fault.New(fault.Malformed, "method_not_allowed", "this address does not have that method")
 )
 
@@ -91,6 +93,9 @@ func (s *Server) guard(rt route) func(huma.Context, func(huma.Context)) {
 }
 
 func (s *Server) admit(ctx context.Context, rt route, w http.ResponseWriter, r *http.Request) error {
+	if err := checkQuery(r.URL.RawQuery); err != nil {
+		return err
+	}
 	if !accepts(r.Header) {
 		return newProblem(errAccept, callOf(ctx).requestID).withStatus(http.StatusNotAcceptable)
 	}
@@ -106,6 +111,21 @@ func (s *Server) admit(ctx context.Context, rt route, w http.ResponseWriter, r *
 		return nil
 	}
 	return readBody(callOf(ctx), rt.maxBody, w, r)
+}
+
+// checkQuery refuses a query that does not parse, of which half would be dropped
+// silently, and a parameter that is given twice, of which one would be.
+func checkQuery(query string) error {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return errBadQuery.On("query", "holds a % or a ; that belongs to no parameter: write %25 for a percent sign")
+	}
+	for name, given := range values {
+		if len(given) > 1 && name != "status" { // which may be one of several
+			return errBadQuery.On(name, "is given more than once")
+		}
+	}
+	return nil
 }
 
 // accepts reports whether the caller takes JSON. Quality values do not matter,

@@ -28,6 +28,8 @@ type config struct {
 
 	// private permits a database of its own in the data directory.
 	private bool
+	// begin permits to make what is missing: directories, and the master key.
+	begin   bool
 	proxies []netip.Prefix
 	level   slog.Level
 }

@@ -44,16 +44,25 @@ func (d dataDir) private() bool {
 	return err == nil
 }
 
-// create makes the directory: others may pass, since the database may run as
-// another user, but not look.
+// create makes the directory unless there is one: others may pass, since the
+// database may run as another user, but not look.
 func (d dataDir) create() error {
-	if err := os.MkdirAll(string(d), 0o711); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+	if _, err := os.Stat(string(d)); err == nil {
+		return nil
 	}
-	if err := os.Chmod(string(d), 0o711); err != nil { //nolint:gosec // passable on purpose
+	if err := os.MkdirAll(string(d), 0o711); err != nil {
+		return fmt.Errorf("data directory: %w: choose another one", err)
+	}
+	if err := os.Chmod(string(d), 0o711); err != nil { //nolint:gosec // passable on purpose, whatever the umask
 		return fmt.Errorf("data directory: %w", err)
 	}
 	return nil
+}
+
+// holdsEvents reports whether the directory has an event store.
+func (d dataDir) holdsEvents() bool {
+	_, err := os.Stat(d.events())
+	return err == nil
 }
 
 // socket is where the embedded event store of this directory listens. The path

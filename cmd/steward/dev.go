@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -18,7 +17,6 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/seal"
-	"github.com/stewardhq/steward/internal/vault"
 	"github.com/stewardhq/steward/projections"
 )
 
@@ -48,7 +46,7 @@ on this machine. Ctrl-C stops all of it.`,
   steward dev --data ./scratch --addr 127.0.0.1:0 --no-demo --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.config = config{Addr: addr, Data: data, LogFormat: "text", private: true, level: slog.LevelWarn}
+			d.config = config{Addr: addr, Data: data, LogFormat: "text", private: true, begin: true, level: slog.LevelWarn}
 			d.demo, d.stdout, d.stderr = !noDemo, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return d.run(cmd.Context())
 		},
@@ -71,12 +69,6 @@ type summary struct {
 
 func (d *development) run(ctx context.Context) error {
 	data := dataDir(d.config.Data)
-	if err := data.create(); err != nil {
-		return err
-	}
-	if err := vault.CreateKEKFile(data.masterKey()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
 	listener, err := listen(ctx, d.config.Addr)
 	if err != nil {
 		return err

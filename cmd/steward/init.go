@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,11 +44,7 @@ the backups of the database: without it nothing personal can be read again.
 			if err != nil {
 				return err
 			}
-			if c.MasterKeyFile != "" {
-				if err := vault.CreateKEKFile(c.MasterKeyFile); err != nil && !errors.Is(err, fs.ErrExist) {
-					return err
-				}
-			}
+			c.begin = true
 			s, err := openSystem(cmd.Context(), c, c.logger(), borrow)
 			if err != nil {
 				return err

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stewardhq/steward/internal/fault"
 )
 
 // version is set when the binary is built.
@@ -39,8 +41,19 @@ func run(ctx context.Context, args []string) int {
 		}
 		return exit.code
 	}
-	fmt.Fprintln(os.Stderr, "steward:", err)
+	fmt.Fprintln(os.Stderr, "steward:", explain(err))
 	return 1
+}
+
+// explain is err with the inputs that a fault in it names.
+func explain(err error) string {
+	text := err.Error()
+	if f, ok := fault.As(err); ok {
+		for _, field := range f.Fields {
+			text += "; " + field.Name + " " + field.Message
+		}
+	}
+	return text
 }
 
 // exitError ends the program with a code of its own.

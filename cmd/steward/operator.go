@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,4 +61,14 @@ func (s *system) tell(ctx context.Context, began events.PlatformInitialized, com
 func addReasonFlag(cmd *cobra.Command, reason *string) {
 	cmd.Flags().StringVar(reason, "reason", "", "why; it is recorded (required)")
 	_ = cmd.MarkFlagRequired("reason")
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if strings.TrimSpace(*reason) == "" {
+			return errors.New("--reason: say why, in a few words")
+		}
+		if before != nil {
+			return before(cmd, args)
+		}
+		return nil
+	}
 }

@@ -65,7 +65,7 @@ func printRebuilt(w io.Writer, done projector.Rebuilt, output string) error {
 	if output == outputJSON {
 		return json.NewEncoder(w).Encode(map[string]any{
 			"events": done.Events, "position": done.Position.Commit, "seconds": done.Took.Seconds(),
-			"swapped": done.Swapped, "same": done.Report.Same(), "tables": done.Report.Tables,
+			"swapped": done.Swapped, "same": done.Report.Same(), "tables": tablesJSON(done.Report.Tables),
 		})
 	}
 	rows := [][]string{{"TABLE", "IN USE", "REBUILT", ""}}
@@ -85,6 +85,16 @@ func printRebuilt(w io.Writer, done projector.Rebuilt, output string) error {
 	}
 	rows = append(rows, []string{fmt.Sprintf("%s after %d events in %s", outcome, done.Events, done.Took.Round(time.Millisecond))})
 	return table(w, rows...)
+}
+
+func tablesJSON(tables []projector.TableReport) []map[string]any {
+	all := make([]map[string]any, len(tables))
+	for i, t := range tables {
+		all[i] = map[string]any{
+			"table": t.Table, "rows_in_use": t.LiveRows, "rows_rebuilt": t.NextRows, "same": t.Same, "differing_keys": t.Keys,
+		}
+	}
+	return all
 }
 
 // progress shows how far a long task is: a bar on a terminal, nothing where the

@@ -133,11 +133,12 @@ func replay(ctx context.Context, w io.Writer, s *system, stream string, until en
 func printEvent(w io.Writer, env events.Envelope, output string) error {
 	described := projections.Describe(env.Event)
 	net, _ := events.ParseNet(env.Metadata.Net)
+	reason, _ := env.Metadata.Reason.Reveal()
 	if output == outputJSON {
 		return json.NewEncoder(w).Encode(map[string]any{
 			"event_id": wireid.Format(wireid.Event, env.ID), "type": env.Event.EventType(), "revision": env.Revision,
 			"position": env.Position.Commit, "recorded_at": env.RecordedAt, "event": described.Event,
-			"actor": env.Metadata.Actor, "source": env.Metadata.Source, "ip": net.IP, "changes": described.Changes,
+			"actor": env.Metadata.Actor, "source": env.Metadata.Source, "ip": net.IP, "reason": reason, "ticket": env.Metadata.Ticket, "changes": changesJSON(described.Changes),
 		})
 	}
 	by := actorName(env.Metadata.Actor)
@@ -147,6 +148,11 @@ func printEvent(w io.Writer, env events.Envelope, output string) error {
 	if _, err := fmt.Fprintf(w, "%4d  %s  %s\n      by %s\n", env.Revision, env.RecordedAt.UTC().Format(time.RFC3339), described.Event, by); err != nil {
 		return err
 	}
+	if reason != "" || env.Metadata.Ticket != "" {
+		if _, err := fmt.Fprintf(w, "      because: %s\n", strings.TrimSpace(reason+" "+env.Metadata.Ticket)); err != nil {
+			return err
+		}
+	}
 	for _, change := range described.Changes {
 		before, after := shown(change.Field, change.Before), shown(change.Field, change.After)
 		if _, err := fmt.Fprintf(w, "      %s: %s -> %s\n", change.Field, before, after); err != nil {
@@ -154,6 +160,14 @@ func printEvent(w io.Writer, env events.Envelope, output string) error {
 		}
 	}
 	return nil
+}
+
+func changesJSON(changes []projections.Change) []map[string]any {
+	all := make([]map[string]any, len(changes))
+	for i, c := range changes {
+		all[i] = map[string]any{"field": c.Field, "before": c.Before, "after": c.After}
+	}
+	return all
 }
 
 // actorName is who acted, by the ids that the API shows.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,9 @@ func TestStartRefuses(t *testing.T) {
 	t.Parallel()
 	good, other := newInstallation(t), newInstallation(t)
 	dir := shortDir(t)
+	if err := os.MkdirAll(filepath.Join(dir, "empty", "events"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	anotherKey := filepath.Join(dir, "another.key")
 	if err := vault.CreateKEKFile(anotherKey); err != nil {
 		t.Fatal(err)
@@ -67,6 +71,7 @@ func TestStartRefuses(t *testing.T) {
 		"with the vault of another": {good.set("STEWARD_POSTGRES_URL", database(other)).set("STEWARD_MASTER_KEY_FILE", key(other)), []string{"vault"}},
 		"with an empty vault":       {good.set("STEWARD_POSTGRES_URL", pgtest.URL(t)), []string{"vault"}},
 		"with a log that was lost":  {good.set("STEWARD_DATA", filepath.Join(dir, "empty")), []string{"vault"}},
+		"with a mistyped directory": {good.set("STEWARD_DATA", filepath.Join(dir, "mistyped")), []string{"mistyped", "steward init"}},
 		"before init":               {good.set("STEWARD_DATA", filepath.Join(dir, "fresh")).set("STEWARD_POSTGRES_URL", pgtest.URL(t)), []string{"steward init"}},
 		"with a misspelt setting":   {good.set("STEWARD_POSTGRESS_URL", "x"), []string{"STEWARD_POSTGRESS_URL"}},
 		"with a bad proxy":          {good.set("STEWARD_TRUSTED_PROXIES", "everyone"), []string{"STEWARD_TRUSTED_PROXIES"}},
@@ -116,4 +121,43 @@ func TestSecondServeIsRefused(t *testing.T) {
 	if err := p.call(t.Context(), "GET", "/v1/store", nil, &store); err != nil || store.Name != "Shop" {
 		t.Fatalf("the first answers %+v, %v", store, err)
 	}
+}
+
+// Looking at a directory that holds no installation leaves it as it was.
+func TestOperatorCommandsTouchNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	i := &installation{env: append(cleanEnviron(), asSteward+"=1", "XDG_RUNTIME_DIR="+dir)}
+	victim := filepath.Join(dir, "victim")
+	if err := os.Mkdir(victim, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"replay", "customer-1"}, {"rebuild"}, {"projections"}} {
+		for _, data := range []string{victim, filepath.Join(dir, "nowhere")} {
+			if out, err := i.command(t.Context(), append(args, "--data", data)...).CombinedOutput(); err == nil || !strings.Contains(string(out), "holds no") {
+				t.Errorf("%v on %s: %v %s", args, data, err, out)
+			}
+		}
+	}
+	info, err := os.Stat(victim)
+	entries, _ := os.ReadDir(victim)
+	if err != nil || info.Mode().Perm() != 0o750 || len(entries) != 0 {
+		t.Errorf("the directory has mode %v and %d entries, %v", info.Mode().Perm(), len(entries), err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nowhere")); err == nil {
+		t.Error("a directory was made")
+	}
+}
+
+// A founding that is refused leaves nothing behind: it can be put right under
+// the same names.
+func TestInitCanBePutRight(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	second := []string{"init", "--store", "Second", "--host", "second.example.com", "--output", "json", "--owner-email"}
+	out, err := i.command(t.Context(), append(second, "ada@example")...).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "owner.email") {
+		t.Fatalf("init with a bad address: %v %s", err, out)
+	}
+	i.mustRun(t, append(second, "ada@example.com")...)
 }

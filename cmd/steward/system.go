@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"time"
@@ -106,8 +107,13 @@ func (s *system) startNode(ctx context.Context, as owner) (string, error) {
 	if as == borrow && answers(ctx, socket) {
 		return socket, nil
 	}
-	if err := data.create(); err != nil {
-		return "", err
+	switch {
+	case s.config.begin:
+		if err := data.create(); err != nil {
+			return "", err
+		}
+	case !data.holdsEvents():
+		return "", fmt.Errorf("%s holds no event store: run steward init or steward dev first, or say where it is", s.config.Data)
 	}
 	node, err := esnode.Open(data.events(), esnode.Options{Logger: s.log, Registerer: s.registry})
 	if err != nil {
@@ -173,12 +179,9 @@ func (s *system) startPostgres(ctx context.Context, as owner) (string, error) {
 		} else if ok && running.alive() {
 			return running.PostgresURL, nil
 		}
-		if !data.private() {
-			return "", fmt.Errorf("%s holds no installation: run steward dev there first, or set STEWARD_POSTGRES_URL", s.config.Data)
-		}
 	}
-	if err := data.create(); err != nil {
-		return "", err
+	if !s.config.begin && !data.private() {
+		return "", fmt.Errorf("%s holds no installation: run steward dev there first, or set STEWARD_POSTGRES_URL", s.config.Data)
 	}
 	cluster, err := postgres.StartCluster(ctx, postgres.ClusterOptions{Dir: data.postgres()})
 	if err != nil {
@@ -204,22 +207,45 @@ func (s *system) openVault(ctx context.Context, _ owner) error {
 	if file == "" {
 		return errors.New("no master key: set STEWARD_MASTER_KEY_FILE to its file")
 	}
-	kek, err := vault.OpenKEKFile(file)
-	if err != nil {
-		return err
-	}
 	pool := s.pool
 	if url := s.config.VaultURL; url != "" && url != s.databaseURL {
 		if err := postgres.Migrate(ctx, url); err != nil {
 			return fmt.Errorf("vault: %w", err)
 		}
-		if pool, err = postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault"}); err != nil {
+		own, err := postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault"})
+		if err != nil {
 			return fmt.Errorf("vault: %w", err)
 		}
+		pool = own
 		s.onClose(func() error { pool.Close(); return nil })
+	}
+	if s.config.begin {
+		if err := beginKey(ctx, pool, file); err != nil {
+			return err
+		}
+	}
+	kek, err := vault.OpenKEKFile(file)
+	if err != nil {
+		return err
 	}
 	s.vault, err = vault.Open(ctx, pool, kek)
 	return err
+}
+
+// beginKey makes the master key of a vault that is still empty. Beside a vault
+// that holds keys a new one would open none of them.
+func beginKey(ctx context.Context, pool *pgxpool.Pool, file string) error {
+	var used bool
+	if err := pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM vault.log)`).Scan(&used); err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
+	if used {
+		return nil
+	}
+	if err := vault.CreateKEKFile(file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // engine decides commands on the opened installation.

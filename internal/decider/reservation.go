@@ -20,7 +20,8 @@ type reservation struct {
 // not known keeps them: the reservation reaction settles that later. So does an
 // outage, in which nothing can be given back.
 func (r *reservation) abandon(ctx context.Context, e *Engine, cause error) error {
-	if r == nil || errors.Is(cause, eventstore.ErrOutcomeUnknown) || errors.Is(cause, eventstore.ErrUnavailable) {
+	if r == nil || errors.Is(cause, eventstore.ErrOutcomeUnknown) || errors.Is(cause, eventstore.ErrUnavailable) ||
+		errors.Is(cause, eventstore.ErrFull) {
 		return nil
 	}
 	return e.Names.Abandon(ctx, r.metadata, r.claim, r.names)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -43,7 +45,7 @@ const (
 // expected, or nothing. A batch that is already there, right after expected and
 // with the same ids, counts as written.
 //
-// It fails with [ErrWrongRevision], [ErrStreamDeleted] or [ErrTooLarge] when
+// It fails with [ErrWrongRevision], [ErrStreamDeleted], [ErrTooLarge] or [ErrFull] when
 // nothing was written, with [ErrUnavailable] when nothing was sent, and with
 // [ErrOutcomeUnknown] when the batch was sent and resending it brought no
 // answer before ctx ended or ten seconds had passed. Other errors mean that the
@@ -78,7 +80,7 @@ func (s *Store) resend(ctx context.Context, stream string, expected Revision, da
 			// be, and the stream has moved past that place for good.
 			return Appended{}, outcomeRejected, ErrWrongRevision
 		case begun && !unknown && judge(err) == refused:
-			return Appended{}, outcomeRejected, refusal(err)
+			return Appended{}, outcomeRejected, s.refusal(err)
 		case begun && judge(err) == away:
 			unknown = true
 		}
@@ -94,11 +96,28 @@ func (s *Store) resend(ctx context.Context, stream string, expected Revision, da
 }
 
 // refusal names a refusal that callers tell apart.
-func refusal(err error) error {
-	if isCode(err, esdb.ErrorCodeStreamDeleted) {
+func (s *Store) refusal(err error) error {
+	switch {
+	case isCode(err, esdb.ErrorCodeStreamDeleted):
 		return ErrStreamDeleted
+	case status.Code(err) == codes.ResourceExhausted:
+		s.full.Store(time.Now().UnixNano())
+		return fmt.Errorf("%w (%w)", ErrFull, err)
 	}
 	return err
+}
+
+// fullFor is how long the store counts as full after it said so: long enough for
+// a probe to notice, and no longer, since only the next append finds out.
+const fullFor = 10 * time.Second
+
+// Writable fails with [ErrFull] when an append was refused for want of room
+// within the last ten seconds.
+func (s *Store) Writable() error {
+	if at := s.full.Load(); at != 0 && time.Since(time.Unix(0, at)) < fullFor {
+		return ErrFull
+	}
+	return nil
 }
 
 // send sends an append once. begun is false if nothing can have left.

@@ -102,7 +102,7 @@ func TestJudge(t *testing.T) {
 		{status.Error(codes.Canceled, ""), away},
 		{status.Error(codes.Unknown, ""), away},
 		{status.Error(codes.Internal, ""), away},
-		{status.Error(codes.ResourceExhausted, ""), away},
+		{status.Error(codes.ResourceExhausted, ""), refused},
 		{fmt.Errorf("send: %w", io.EOF), away},
 		{context.DeadlineExceeded, away},
 		{errSlow, away},

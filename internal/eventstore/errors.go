@@ -24,6 +24,9 @@ var (
 	// learned in time whether it was written.
 	ErrOutcomeUnknown = fault.New(fault.Unknown, "outcome_unknown",
 		"Whether the change was recorded could not be learned in time.")
+	// ErrFull says that the store has no room left. Nothing was written.
+	ErrFull = fault.New(fault.Unavailable, "event_store_full",
+		"The event store has no room left; nothing was recorded. The operator has to make room.").After(10 * time.Second)
 	// ErrTooLarge says that a batch exceeds [MaxAppendSize]; it was not sent.
 	ErrTooLarge = fault.New(fault.TooLarge, "events_too_large",
 		"The change is too large to be recorded at once.")
@@ -70,7 +73,7 @@ func judge(err error) verdict {
 	}
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated,
-		codes.Unimplemented, codes.NotFound, codes.AlreadyExists, codes.OutOfRange:
+		codes.Unimplemented, codes.NotFound, codes.AlreadyExists, codes.OutOfRange, codes.ResourceExhausted:
 		return refused
 	default:
 		return away

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,7 @@ type Store struct {
 	pool    *pool
 	log     *slog.Logger
 	metrics *metrics
+	full    atomic.Int64 // when it last refused for want of room, in nanoseconds
 }
 
 // Open connects to the store, waiting up to ten seconds or until ctx ends for

@@ -87,6 +87,10 @@ func (s *Status) measureLag(ctx context.Context, log Log, at checkpoint) error {
 	return nil
 }
 
+// assumedSize is about what an event takes in the log, for a group that has not
+// applied any.
+const assumedSize = 900
+
 // estimate guesses how many records lie between two positions, from how many
 // there were up to the checkpoint.
 func estimate(from, to events.Position, at checkpoint) uint64 {
@@ -94,7 +98,7 @@ func estimate(from, to events.Position, at checkpoint) uint64 {
 		return 0
 	}
 	if at.Events == 0 || at.Position.Commit == 0 {
-		return to.Commit - from.Commit
+		return (to.Commit - from.Commit) / assumedSize
 	}
 	return uint64(float64(to.Commit-from.Commit) * float64(at.Events) / float64(at.Position.Commit))
 }
