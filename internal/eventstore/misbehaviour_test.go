@@ -78,6 +78,22 @@ func TestARefusalIsNotRepeated(t *testing.T) {
 		})
 	}
 
+	t.Run("a full store says so, also to whoever asks", func(t *testing.T) {
+		t.Parallel()
+		server := &stub{append: func(int, streams.Streams_AppendServer) error { return status.Error(codes.ResourceExhausted, "no room") }}
+		s := open(t, startStub(t, server))
+		if err := s.Writable(); err != nil {
+			t.Errorf("before: %v", err)
+		}
+		_, err := s.Append(t.Context(), stream(), eventstore.NoStream, proposed(1))
+		if !errors.Is(err, eventstore.ErrFull) || len(server.appends) != 1 {
+			t.Errorf("got %v after %d sendings", err, len(server.appends))
+		}
+		if err := s.Writable(); !errors.Is(err, eventstore.ErrFull) {
+			t.Errorf("after: %v", err)
+		}
+	})
+
 	t.Run("unless an earlier sending may have been carried out", func(t *testing.T) {
 		t.Parallel()
 		server := &stub{append: func(call int, _ streams.Streams_AppendServer) error {
