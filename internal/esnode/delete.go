@@ -72,7 +72,7 @@ func (s *streamsServer) commitDeletion(ctx context.Context, w write) (uint64, er
 	case destroyed:
 		return 0, errDeleted(w.stream.full)
 	case conflict:
-		return 0, errDeleteConflict(w.stream.full, w.expected, result.verdict.current)
+		return 0, errDeleteConflict(w.stream.full, w.expected, result.current)
 	default:
 		return result.position, nil
 	}

@@ -85,7 +85,6 @@ func (n *Node) newServer(address net.Addr) *grpc.Server {
 		grpc.MaxConcurrentStreams(1<<20),
 		// Clients ping every ten seconds, calls or no calls. The default would hang up on them.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 	)
 	streams.RegisterStreamsServer(server, &streamsServer{node: n})
@@ -127,7 +126,7 @@ func Listen(path string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", path)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the event store: %w", err)
 	}
@@ -148,7 +147,8 @@ func removeStale(path string) error {
 	if info.Mode()&fs.ModeSocket == 0 {
 		return fmt.Errorf("%s is not a socket; choose another path for the event store's socket", path)
 	}
-	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	dialer := net.Dialer{Timeout: time.Second}
+	if conn, err := dialer.DialContext(context.Background(), "unix", path); err == nil {
 		return errors.Join(fmt.Errorf("another process serves on %s; stop it or choose another path", path), conn.Close())
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -69,7 +69,7 @@ func (sc scenario) unsettled(log shared) string {
 		r := log.keys[k]
 		uses := r.status != free && log.streams[r.owner].now()>>k&1 == 1
 		alive := r.status == reserved && int8(log.streams[r.owner].tail) <= r.claim
-		if r.status != free && !alive && !(r.status == confirmed && uses) {
+		if r.status != free && !alive && (r.status != confirmed || !uses) {
 			return fmt.Sprintf("key %d stays unsettled", k)
 		}
 	}

@@ -89,7 +89,7 @@ func TestRegistry(t *testing.T) {
 			if f, _ := fault.As(err); f.RetryAfter < time.Second || f.RetryAfter > 10*time.Second {
 				l.Fatalf("retry after %v", f.RetryAfter)
 			}
-			later := l.world.registry(func(c *uniq.Config) { c.Now = func() time.Time { return l.now().Add(11 * time.Second) } })
+			later := l.registry(func(c *uniq.Config) { c.Now = func() time.Time { return l.now().Add(11 * time.Second) } })
 			next.must(l.T, later, next.created(l.email))
 			l.wantHistory(res, res)
 			l.wantHolder(next)
@@ -103,7 +103,7 @@ func TestRegistry(t *testing.T) {
 		"confirms for a claimant that went away": func(l life) {
 			c, other := l.newCustomer(), l.newCustomer()
 			c.must(l.T, l.names, c.created(l.email))
-			later := l.world.registry(func(c *uniq.Config) { c.Now = func() time.Time { return l.now().Add(11 * time.Second) } })
+			later := l.registry(func(c *uniq.Config) { c.Now = func() time.Time { return l.now().Add(11 * time.Second) } })
 			wantFields(l.T, errOf(other.do(l.Context(), later, uuid.New(), other.created(l.email))), uniq.ErrNameTaken, "email")
 			l.wantHistory(res, con)
 		},
@@ -111,7 +111,7 @@ func TestRegistry(t *testing.T) {
 			c := l.newCustomer()
 			claim := events.Claim{Stream: c.stream(), ExpectedRevision: -1}
 			for range 2 {
-				if err := l.world.registry().Reserve(l.Context(), c.metadata(uuid.New()), claim, []uniq.Name{emailName(l.email)}); err != nil {
+				if err := l.registry().Reserve(l.Context(), c.metadata(uuid.New()), claim, []uniq.Name{emailName(l.email)}); err != nil {
 					l.Fatal(err)
 				}
 			}
@@ -142,7 +142,7 @@ func TestRegistry(t *testing.T) {
 			l.settle(c.must(l.T, l.names, c.created(l.email)))
 			away := c.must(l.T, l.names, c.changed(l.email, "2"+l.email))
 			back := false
-			slow := l.world.registry(func(cfg *uniq.Config) {
+			slow := l.registry(func(cfg *uniq.Config) {
 				cfg.Crash = func(point string) {
 					if point == "settle.release" && !back {
 						back = true
@@ -220,7 +220,7 @@ func TestRegistry(t *testing.T) {
 		"takes nothing for free while a key is out of reach": func(l life) {
 			c, other := l.newCustomer(), l.newCustomer()
 			c.must(l.T, l.names, c.created(l.email))
-			blind := l.world.registry(func(cfg *uniq.Config) { cfg.Sealer = noKeys{} })
+			blind := l.registry(func(cfg *uniq.Config) { cfg.Sealer = noKeys{} })
 			if err := errOf(other.do(l.Context(), blind, uuid.New(), other.created(l.email))); !errors.Is(err, errNoKeys) {
 				l.Fatal(err)
 			}
