@@ -78,8 +78,9 @@ type CreateAPIKeyOutput struct {
 	Body     CreatedAPIKey
 }
 
-// maxKeys is how many valid keys a store can have. It keeps a leak of keys in
-// bounds; being off by one in a race does no harm.
+// maxKeys is how many valid keys a store can have. They are counted in the read
+// model, so it keeps a habit in bounds and not a burst: keys that are created at
+// the same moment do not see each other.
 const maxKeys = 20
 
 // Faults of keys.

@@ -113,6 +113,7 @@ func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[
 	if r.DryRun {
 		return out, e.available(ctx, r, stream, out.Events)
 	}
+	r.At = loaded.notBefore(r.At)
 	drafts, err := drafts(r, stream, out.Events)
 	if err != nil {
 		return Outcome{}, err

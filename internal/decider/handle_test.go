@@ -318,3 +318,49 @@ func TestCreatePassesSealedStreams(t *testing.T) {
 		t.Fatalf("a sealed stream holds somebody: %v", err)
 	}
 }
+
+// Time does not run backwards within a stream when the clocks of two machines
+// differ a little; a clock that is far ahead is not believed.
+func TestHandleKeepsTimeInOrder(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	store := uuid.New()
+	r := newRequest(store)
+	r.At = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	id := mustHire(t, e, r)
+	for name, c := range map[string]struct{ at, want time.Time }{
+		"a little behind": {r.At.Add(-time.Second), r.At},
+		"far behind":      {r.At.Add(-time.Minute), r.At.Add(-time.Minute)},
+		"later":           {r.At.Add(time.Minute), r.At.Add(time.Minute)},
+	} {
+		t.Run(name, func(t *testing.T) { // each has a stream of its own
+			r := newRequest(store)
+			r.At = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+			id := mustHire(t, e, r)
+			r = newRequest(store)
+			r.At = c.at
+			if _, err := handle(t, e, events.StaffStream(id), rename{name}, r); err != nil {
+				t.Fatal(err)
+			}
+			if got := occurred(t, e, id, 1); !got.Equal(c.want) {
+				t.Errorf("happened at %s, want %s", got, c.want)
+			}
+		})
+	}
+	if got := occurred(t, e, id, 0); !got.Equal(r.At) {
+		t.Errorf("began at %s", got)
+	}
+}
+
+func occurred(t *testing.T, e *decider.Engine, id uuid.UUID, revision int) time.Time {
+	t.Helper()
+	records, err := e.Log.ReadStream(t.Context(), events.StaffStream(id), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	md, err := events.DecodeMetadata(records[revision].Metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return md.OccurredAt
+}

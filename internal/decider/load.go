@@ -3,6 +3,7 @@ package decider
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -85,6 +86,23 @@ func decodeAll(records []events.Record) ([]events.Envelope, error) {
 		envelopes[i] = env
 	}
 	return envelopes, nil
+}
+
+// maxLead is how far ahead of the clock an event may be that the next one still
+// follows. A larger lead means that some clock is broken.
+const maxLead = 10 * time.Second
+
+// notBefore is at, or when the last event happened if that is a little later on
+// another machine's clock: time does not run backwards within a stream.
+func (l Loaded[S]) notBefore(at time.Time) time.Time {
+	if len(l.envelopes) == 0 {
+		return at
+	}
+	last := l.envelopes[len(l.envelopes)-1].Metadata.OccurredAt
+	if lead := last.Sub(at); lead > 0 && lead <= maxLead {
+		return last
+	}
+	return at
 }
 
 // Applied returns what an earlier attempt of the same command wrote to the
