@@ -27,6 +27,10 @@ import (
 // is cut.
 const requestTimeout = 28 * time.Second
 
+// readTimeout is that of a read, which nobody should wait for when a database
+// hangs: it can be repeated at any time.
+const readTimeout = 8 * time.Second
+
 // requestIDPattern matches UUIDs and trace ids. The id is kept with the events for
 // ever, so it must not be able to spell a name.
 var requestIDPattern = regexp.MustCompile(`^[0-9a-fA-F-]{8,64}$`)
@@ -51,7 +55,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			requestID: requestID(r), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery,
 			header: r.Header, answer: answer.Header(),
 		}
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, c), requestTimeout)
+		patience := requestTimeout
+		if reads(r.Method) {
+			patience = readTimeout
+		}
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, c), patience)
 		defer cancel()
 		r = r.WithContext(ctx)
 		answer.Header().Set("X-Request-Id", c.requestID)
