@@ -4,9 +4,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/net/idna"
 
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/dnsname"
 	"github.com/stewardhq/steward/internal/projector"
 )
 
@@ -133,19 +133,10 @@ func beginPeriod(before domainRow, env projector.Event, d Domain, s events.Domai
 	d.StoreID, d.CreatedAt, d.Period = env.Metadata.StoreID, recorded(env), before.Period+1
 	d.RegisteredAt, d.ExpiresAt = stored(d.RegisteredAt), stored(d.ExpiresAt)
 	d.AutoRenew, d.Locked, d.Privacy, d.Nameservers = s.AutoRenew, s.Locked, s.Privacy, hosts(s.Nameservers)
-	d.UnicodeName = unicodeName(d.Name)
+	d.UnicodeName = dnsname.Unicode(d.Name)
 	row := domainRow{Domain: d, Search: searchText(d.Name)}
 	if d.UnicodeName != d.Name {
 		row.Search = searchText(d.Name, d.UnicodeName)
 	}
 	return row
-}
-
-// unicodeName is a name as people write it, or the name itself.
-func unicodeName(name string) string {
-	text, err := idna.Display.ToUnicode(name)
-	if err != nil {
-		return name
-	}
-	return text
 }
