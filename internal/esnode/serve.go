@@ -76,17 +76,23 @@ func (n *Node) ServeListener(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// newServer makes the server with its services. It must be stopped in the end even if it never serves.
-func (n *Node) newServer(address net.Addr) *grpc.Server {
-	server := grpc.NewServer(
+// ServerOptions are the settings of the node's gRPC server. A server that the node is measured against has the
+// same, so that what differs is the node.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxMessageSize),
 		// A subscription holds a stream for as long as it lives; there is no reason to ration them.
-		grpc.MaxConcurrentStreams(1<<20),
+		grpc.MaxConcurrentStreams(1 << 20),
 		// Clients ping every ten seconds, calls or no calls. The default would hang up on them.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
-	)
+	}
+}
+
+// newServer makes the server with its services. It must be stopped in the end even if it never serves.
+func (n *Node) newServer(address net.Addr) *grpc.Server {
+	server := grpc.NewServer(ServerOptions()...)
 	streams.RegisterStreamsServer(server, &streamsServer{node: n})
 	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
 	gossip.RegisterGossipServer(server, &gossipServer{instance: n.instance, address: address})
