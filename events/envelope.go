@@ -38,6 +38,8 @@ type Record struct {
 	RecordedAt time.Time `json:"recorded_at"`
 	Data       []byte    `json:"-"`
 	Metadata   []byte    `json:"-"`
+	// Binary says that the data was not stored as JSON. No event of Steward is.
+	Binary bool `json:"-"`
 }
 
 // Envelope is a decoded event with its metadata and place.
@@ -60,4 +62,6 @@ type Proposed struct {
 	Type     string
 	Data     []byte
 	Metadata []byte
+	// Binary says that the data is not JSON. Only copies of foreign events are.
+	Binary bool
 }

@@ -166,6 +166,9 @@ func proposal(stream string, expected Revision, batch []events.Proposed) ([]esdb
 		data[i] = esdb.EventData{
 			EventID: e.ID, EventType: e.Type, ContentType: esdb.ContentTypeJson, Data: e.Data, Metadata: e.Metadata,
 		}
+		if e.Binary {
+			data[i].ContentType = esdb.ContentTypeBinary
+		}
 	}
 	if size > MaxAppendSize {
 		return nil, fmt.Errorf("%w (%d bytes of %d)", ErrTooLarge, size, MaxAppendSize)

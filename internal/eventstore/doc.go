@@ -26,7 +26,7 @@
 //	10 a bad "created" ends the process            cannot be caught; the embedded node always sets it
 //	11-13, 25 persistent subscriptions             not used
 //	14 a version with a suffix is not understood   Open fails and says so; the embedded node announces x.y.z
-//	15, 18 stream metadata                         never written
+//	15, 18 stream metadata                         written only by the copy of a log, as events with their own ids
 //	16 backwards without From reads event 0        From is always given
 //	17 errors of opening a read are not mapped     errors are classified by errors.As and by their gRPC code
 //	19 credentials are dropped without TLS         Open refuses the combination. That the client never asks for

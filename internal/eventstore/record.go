@@ -17,7 +17,7 @@ func record(e *esdb.ResolvedEvent) (events.Record, bool) {
 	}
 	r := events.Record{
 		ID: o.EventID, Stream: o.StreamID, Revision: o.EventNumber, Type: o.EventType, RecordedAt: o.CreatedDate,
-		Data: o.Data, Metadata: o.UserMetadata,
+		Data: o.Data, Metadata: o.UserMetadata, Binary: o.ContentType != "application/json",
 	}
 	if o.Position.Commit != math.MaxUint64 { // a server's way of saying that it does not know
 		r.Position = events.Position{Commit: o.Position.Commit, Prepare: o.Position.Prepare}
