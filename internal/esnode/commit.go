@@ -58,10 +58,11 @@ func (n *Node) commit(ctx context.Context, w write) (committed, error) {
 	if batch == nil {
 		return result, n.horizon.reach(ctx, newest, n.stopped)
 	}
-	if err := n.sync(batch); err != nil {
+	durable, err := n.sync(batch, newest)
+	if err != nil {
 		return committed{}, err
 	}
-	if group := n.horizon.advance(newest); group > 0 {
+	if group := n.horizon.advance(durable); group > 0 {
 		n.metrics.group.Observe(float64(group))
 	}
 	return result, nil
@@ -153,19 +154,24 @@ func (n *Node) apply(t *transaction) error {
 	return nil
 }
 
-// sync waits until the batch is on disk.
-func (n *Node) sync(batch *pebble.Batch) error {
+// sync waits until the batch is on disk and marks the log as acknowledged up to there, or further: the result
+// says how far.
+func (n *Node) sync(batch *pebble.Batch, newest uint64) (uint64, error) {
 	if n.noSync {
-		return closeBatch(batch)
+		return newest, closeBatch(batch)
 	}
 	start := time.Now()
-	if err := batch.SyncWait(); err != nil {
+	err := batch.SyncWait()
+	n.metrics.sync.Observe(time.Since(start).Seconds())
+	if err == nil {
+		newest, err = n.mark.advance(newest)
+	}
+	if err != nil {
 		n.write.Lock()
 		defer n.write.Unlock()
-		return n.fail(fmt.Errorf("sync the store: %w", err))
+		return 0, n.fail(fmt.Errorf("sync the store: %w", err))
 	}
-	n.metrics.sync.Observe(time.Since(start).Seconds())
-	return closeBatch(batch)
+	return newest, closeBatch(batch)
 }
 
 func closeBatch(batch *pebble.Batch) error {

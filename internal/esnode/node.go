@@ -1,7 +1,6 @@
 package esnode
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -37,8 +36,10 @@ type Node struct {
 	instance uuid.UUID
 	metrics  *metrics
 
+	files      vfs.FS
 	db         *pebble.DB
 	lock       *pebble.Lock
+	mark       *mark
 	unregister func()
 
 	space   space
@@ -55,6 +56,7 @@ type Node struct {
 
 	stop    sync.Once
 	stopped chan struct{}
+	closing sync.RWMutex // held for reading by what must end before the store is closed
 	close   sync.Once
 	closed  error
 
@@ -96,8 +98,8 @@ func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 	if n.clock == nil {
 		n.clock = time.Now
 	}
-	n.space.files, n.space.dir = files, dir
-	if err := n.openStore(files); err != nil {
+	n.files, n.space.files, n.space.dir = files, files, dir
+	if err := n.openStore(); err != nil {
 		return nil, err
 	}
 	if options.Registerer != nil {
@@ -111,29 +113,76 @@ func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 	return n, nil
 }
 
-// openStore opens Pebble and finds where the log ends. Nothing is scanned: everything that the node needs to
-// know stands at the end of the log, or is looked up when a stream is first used.
-func (n *Node) openStore(files vfs.FS) (err error) {
-	if err := files.MkdirAll(n.dir, 0o700); err != nil {
+// openStore makes sure that the log is whole, opens it and finds where it ends. Only what came from the
+// write-ahead log is scanned: everything else that the node needs to know stands at the end of the log, or is
+// looked up when a stream is first used.
+func (n *Node) openStore() (err error) {
+	if err := n.files.MkdirAll(n.dir, 0o700); err != nil {
 		return fmt.Errorf("create the event store directory: %w", err)
 	}
-	options, release := storeOptions(files, n.log)
-	defer release()
-	n.lock, err = pebble.LockDirectory(n.dir, options.FS)
+	n.lock, err = lockStore(n.files, n.dir)
 	if err != nil {
-		return fmt.Errorf("the event store in %s is in use by another process; stop that one, or give this one a directory of its own: %w", n.dir, err)
+		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open the event store in %s: %w", n.dir, err), n.lock.Close())
+		}
+	}()
+	if err := n.verify(); err != nil {
+		return err
+	}
+	options, release := storeOptions(n.files, n.log, func(error) {})
+	defer release()
 	options.Lock = n.lock
 	n.db, err = pebble.Open(n.dir, options)
 	if err != nil {
-		return errors.Join(fmt.Errorf("open the event store in %s: %w", n.dir, err), n.lock.Close())
+		return err
 	}
-	if err := errors.Join(n.checkFormat(), n.recover()); err != nil {
-		return errors.Join(fmt.Errorf("open the event store in %s: %w", n.dir, err), n.db.Close(), n.lock.Close())
+	if err := n.takeUp(); err != nil {
+		return errors.Join(err, n.db.Close())
 	}
+	return nil
+}
+
+// verify looks at the store before anything in it is changed: Pebble removes the files that a damaged
+// manifest does not name, and with them what could still be saved.
+func (n *Node) verify() (err error) {
+	s, err := inspect(n.files, n.dir, n.lock)
+	if err != nil || s == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.db.Close()) }()
+	if s.mark != nil {
+		return s.mark
+	}
+	end, err := lastEvent(s.db, false)
+	if err != nil {
+		return unreadable(n.dir, err)
+	}
+	if end.last < s.acknowledged {
+		return lostEnd(n.files, n.dir, end, s.acknowledged)
+	}
+	if err := verifyReplay(s.db); err != nil {
+		return unreadable(n.dir, err)
+	}
+	return nil
+}
+
+// takeUp continues the log where it ends. Whatever Pebble brought back from its write-ahead log is on disk.
+func (n *Node) takeUp() error {
+	if err := n.checkFormat(); err != nil {
+		return err
+	}
+	end, err := lastEvent(n.db, false)
+	if err != nil {
+		return unreadable(n.dir, err)
+	}
+	n.last, n.next, n.lastCreated = end.last, end.next, end.created
 	n.horizon = newHorizon(n.last)
 	n.tail = &tail{maxBytes: tailBytes, from: n.last}
-	return nil
+	n.mark, err = openMark(n.files, n.dir, n.last)
+	return err
 }
 
 // checkFormat marks a new store with the format of this program and refuses one that it cannot read.
@@ -155,39 +204,33 @@ func (n *Node) checkFormat() error {
 	return nil
 }
 
-// recover takes up the log where it ends. Whatever Pebble brought back from its write-ahead log is on disk.
-func (n *Node) recover() (err error) {
-	it, err := n.db.NewIter(&pebble.IterOptions{LowerBound: []byte{familyEvent}, UpperBound: []byte{familyEvent + 1}})
-	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
-	}
-	defer func() { err = closeIterator(it, err) }()
-	if !it.Last() {
-		return nil
-	}
-	var e event
-	if err := e.decode(binary.BigEndian.Uint64(it.Key()[1:]), it.Value()); err != nil {
-		return err
-	}
-	n.last, n.next, n.lastCreated = e.position, e.position+uint64(len(it.Value())), e.created
-	return nil
-}
-
 // Close stops serving, ends all subscriptions, waits for the calls that are being answered and closes the
 // store. Calling it again does nothing and returns what the first call did.
 func (n *Node) Close() error {
 	n.close.Do(func() {
 		n.shutdown()
 		n.write.Lock()
+		failed := n.failure != nil
 		n.failure = errStopping()
 		n.write.Unlock()
 		n.unregister()
-		n.closed = errors.Join(n.db.Close(), n.lock.Close())
+		n.closing.Lock()
+		defer n.closing.Unlock()
+		n.closed = errors.Join(n.closeStore(failed), n.lock.Close())
 		if n.closed != nil {
 			n.closed = fmt.Errorf("close the event store in %s: %w", n.dir, n.closed)
 		}
 	})
 	return n.closed
+}
+
+// closeStore closes Pebble, which syncs the log, and marks its end, unless writing has failed.
+func (n *Node) closeStore(failed bool) error {
+	if err := n.db.Close(); err != nil || failed {
+		return errors.Join(err, n.mark.close())
+	}
+	_, err := n.mark.advance(n.last)
+	return errors.Join(err, n.mark.close())
 }
 
 var _ io.Closer = (*Node)(nil)

@@ -19,8 +19,9 @@ const (
 	dataBlockBytes = 32 << 10
 )
 
-// storeOptions are Pebble's settings. The second result gives back what they hold once Pebble is open.
-func storeOptions(files vfs.FS, log *slog.Logger) (*pebble.Options, func()) {
+// storeOptions are Pebble's settings; damaged is told of everything that Pebble cannot read. The second result
+// gives back what they hold once Pebble is open.
+func storeOptions(files vfs.FS, log *slog.Logger, damaged func(error)) (*pebble.Options, func()) {
 	cache := pebble.NewCache(blockCacheBytes)
 	options := &pebble.Options{
 		FS:                          files,
@@ -32,6 +33,10 @@ func storeOptions(files vfs.FS, log *slog.Logger) (*pebble.Options, func()) {
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
 		Logger:                      storeLog{log},
+		EventListener: &pebble.EventListener{
+			// Without a listener Pebble ends the process.
+			DataCorruption: func(info pebble.DataCorruptionInfo) { damaged(fmt.Errorf("%s: %w", info.Path, info.Details)) },
+		},
 	}
 	for i := range options.Levels {
 		options.Levels[i].BlockSize = dataBlockBytes
