@@ -83,11 +83,14 @@ func (s *Server) getCustomer(ctx context.Context, in *IDInput) (out *CustomerOut
 	}
 	store := callerOf(ctx).storeID
 	err = s.read(ctx, in.ReadInput, func(ctx context.Context) error {
-		loaded, err := s.loadCustomer(ctx, store, id)
-		if err != nil {
+		history, err := customer.Decider.LoadHistory(ctx, s.engine, store, events.CustomerStream(id))
+		switch {
+		case err != nil:
 			return err
+		case !history.State.Exists():
+			return customer.ErrNotFound
 		}
-		out, err = s.customerFromLog(ctx, loaded)
+		out, err = s.customerFromLog(ctx, history)
 		return err
 	}, func(ctx context.Context) error {
 		row, found, err := s.queries.Customer(ctx, store, id)
@@ -104,18 +107,18 @@ func (s *Server) getCustomer(ctx context.Context, in *IDInput) (out *CustomerOut
 }
 
 // customerFromLog is the detail as of the last event of the customer's stream.
-func (s *Server) customerFromLog(ctx context.Context, loaded decider.Loaded[customer.State]) (*CustomerOutput, error) {
-	state, who := loaded.State, callerOf(ctx)
+func (s *Server) customerFromLog(ctx context.Context, history decider.History[customer.State]) (*CustomerOutput, error) {
+	state, who := history.State, callerOf(ctx)
 	d := CustomerDetail{
 		Badge: projections.Customer{Status: state.Status}.Badge(), ID: wireid.Format(wireid.Customer, state.ID),
 		Email: shown(state.Email), Username: shown(state.Username), ExternalID: shown(state.ExternalID),
 		Login: CustomerLogin{ID: wireid.Format(wireid.Login, state.LoginID)}, Profile: profileView(state.Profile),
-		Revision: int64(loaded.Revision), Links: customerLinks(state.ID),
+		Revision: int64(history.Revision), Links: customerLinks(state.ID),
 	}
 	d.Name = customerName(text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username))
 	d.Status = CustomerStatus{Value: state.Status, HoldServices: state.Hold}
 	var by events.Actor
-	for _, env := range loaded.History() {
+	for _, env := range history.Events {
 		s.clock.saw(env.Metadata.OccurredAt)
 		if e, ok := env.Event.(events.CustomerCreated); ok {
 			d.CreatedAt, d.Origin = env.RecordedAt, e.Origin
@@ -125,14 +128,14 @@ func (s *Server) customerFromLog(ctx context.Context, loaded decider.Loaded[cust
 			by = env.Metadata.Actor
 		}
 	}
-	actor, err := s.actorOf(ctx, loaded.StoreID, by)
+	actor, err := s.actorOf(ctx, history.StoreID, by)
 	if err != nil {
 		return nil, err
 	}
 	d.Status.By = actor
 	actions := permittedActions(who, state)
 	d.AvailableActions = &actions
-	return &CustomerOutput{ETag: etag(loaded.Revision), Body: d}, nil
+	return &CustomerOutput{ETag: etag(history.Revision), Body: d}, nil
 }
 
 // follow takes over what an event says of the status, and reports whether it

@@ -166,7 +166,7 @@ func (s *Server) createOwner(ctx context.Context, o ImportOwner, details domain.
 	if _, err := customer.Decide(customer.State{}, account.command(candidate, events.OriginImport)); err != nil {
 		return uuid.Nil, ownerFault(err)
 	}
-	loaded, err := domain.Decider.Load(ctx, s.engine, store, events.DomainStream(details.DomainID))
+	loaded, err := domain.Decider.LoadHistory(ctx, s.engine, store, events.DomainStream(details.DomainID))
 	if err != nil {
 		return uuid.Nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/postgres"
@@ -59,7 +60,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		if reads(r.Method) {
 			patience = readTimeout
 		}
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callKey{}, c), patience)
+		ctx, cancel := context.WithTimeout(decider.Arrive(context.WithValue(r.Context(), callKey{}, c)), patience)
 		defer cancel()
 		r = r.WithContext(ctx)
 		answer.Header().Set("X-Request-Id", c.requestID)

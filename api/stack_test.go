@@ -104,9 +104,9 @@ func startStack(tb testing.TB) *stack {
 		tb.Fatal(err)
 	}
 	sealer := seal.New(s.vault)
-	s.engine = &decider.Engine{Log: log, Sealer: sealer, Names: uniq.New(uniq.Config{
+	s.engine = must(decider.NewEngine(decider.Config{Log: log, Sealer: sealer, Names: uniq.New(uniq.Config{
 		Log: log, Sealer: sealer, IndexKey: must(s.vault.Secret(vault.SecretIndex)), Scope: events.ScopeStore,
-	})}
+	})}))
 	group := projections.Core(sealer)
 	projecting, err := projector.New(projector.Config{Group: group, Pool: pool, Log: log})
 	if err != nil {

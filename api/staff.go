@@ -72,11 +72,14 @@ func (s *Server) getStaff(ctx context.Context, in *IDInput) (out *StaffOutput, e
 	}
 	own := callerOf(ctx).storeID
 	err = s.read(ctx, in.ReadInput, func(ctx context.Context) error {
-		loaded, err := s.loadStaff(ctx, own, id)
-		if err != nil {
+		loaded, err := staff.Decider.LoadHistory(ctx, s.engine, own, events.StaffStream(id))
+		switch {
+		case err != nil:
 			return err
+		case loaded.State.ID == uuid.Nil:
+			return staff.ErrNotFound
 		}
-		history := loaded.History()
+		history := loaded.Events
 		out = &StaffOutput{ETag: etag(loaded.Revision), Body: staffDetail(projections.Staff{
 			StaffID: id, Email: shown(loaded.State.Email), Name: shown(loaded.State.Name), Role: loaded.State.Role,
 			Active: loaded.State.Active, CreatedAt: history[0].RecordedAt, UpdatedAt: history[len(history)-1].RecordedAt,

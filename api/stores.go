@@ -66,14 +66,14 @@ func (s *Server) listStores(ctx context.Context, in *ReadInput) (*PageOutput[Sto
 func (s *Server) readStore(ctx context.Context, in ReadInput, id uuid.UUID) (out *StoreOutput, err error) {
 	own := callerOf(ctx).storeID
 	err = s.read(ctx, in, func(ctx context.Context) error {
-		loaded, err := store.Decider.Load(ctx, s.engine, own, events.StoreStream(id))
+		loaded, err := store.Decider.LoadHistory(ctx, s.engine, own, events.StoreStream(id))
 		switch {
 		case err != nil:
 			return err
 		case loaded.State.ID == uuid.Nil:
 			return store.ErrNotFound
 		}
-		history := loaded.History()
+		history := loaded.Events
 		out = storeOutput(projections.Store{
 			StoreID: id, Name: loaded.State.Name, Hosts: loaded.State.Hosts,
 			LogoURL: loaded.State.Branding.LogoURL, Color: loaded.State.Branding.Color,

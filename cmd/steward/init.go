@@ -102,7 +102,7 @@ func (s *system) found(ctx context.Context, b api.Bootstrap) (api.Founded, error
 	default:
 		b.LogID, b.IdentityScope = began.LogID, began.IdentityScope
 	}
-	engine, err := s.engine(b.IdentityScope)
+	engine, err := s.engine(b.IdentityScope, nil)
 	if err != nil {
 		return api.Founded{}, err
 	}

@@ -47,7 +47,7 @@ func operatorReason(reason string) string {
 
 // tell handles a command about the platform.
 func (s *system) tell(ctx context.Context, began events.PlatformInitialized, command platform.Command, reason string) error {
-	engine, err := s.engine(began.IdentityScope)
+	engine, err := s.engine(began.IdentityScope, nil)
 	if err != nil {
 		return err
 	}

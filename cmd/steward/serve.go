@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stewardhq/steward/api"
+	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/vault"
@@ -86,6 +87,10 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 	group.Go(func() error { return service.projector.Run(running) })
 	group.Go(func() error { return service.reactions.Run(running) })
 	group.Go(func() error {
+		service.engine.Follow(running)
+		return nil
+	})
+	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
@@ -113,6 +118,7 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 
 // service is what runs on an opened system.
 type service struct {
+	engine    *decider.Engine
 	api       *api.Server
 	projector *projector.Projector
 	reactions *reactions.Router
@@ -123,7 +129,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := s.engine(began.IdentityScope)
+	engine, err := s.engine(began.IdentityScope, s.registry)
 	if err != nil {
 		return nil, err
 	}
@@ -158,5 +164,5 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{api: handler, projector: projecting, reactions: reacting}, nil
+	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting}, nil
 }

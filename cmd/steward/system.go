@@ -248,17 +248,19 @@ func beginKey(ctx context.Context, pool *pgxpool.Pool, file string) error {
 	return nil
 }
 
-// engine decides commands on the opened installation.
-func (s *system) engine(scope events.IdentityScope) (*decider.Engine, error) {
+// engine decides commands on the opened installation. Its metrics go to r, unless
+// that is nil.
+func (s *system) engine(scope events.IdentityScope, r prometheus.Registerer) (*decider.Engine, error) {
 	index, err := s.vault.Secret(vault.SecretIndex)
 	if err != nil {
 		return nil, err
 	}
 	sealer := seal.New(s.vault)
-	return &decider.Engine{
+	return decider.NewEngine(decider.Config{
 		Log: s.store, Sealer: sealer,
 		Names: uniq.New(uniq.Config{
 			Log: s.store, Sealer: sealer, IndexKey: index, Scope: scope, Now: time.Now,
 		}),
-	}, nil
+		Registerer: r,
+	})
 }

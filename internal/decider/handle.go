@@ -30,13 +30,6 @@ var (
 // in it.
 var errSealed = errors.New("the stream is sealed")
 
-// Engine is what handling a command needs from the outside.
-type Engine struct {
-	Log    *eventstore.Store
-	Sealer *seal.Sealer
-	Names  *uniq.Registry
-}
-
 // Outcome is what a command led to.
 type Outcome struct {
 	// Revision is that of the last event written, or folded when none was.
@@ -63,9 +56,15 @@ func (d Decider[S, C, E]) Handle(ctx context.Context, e *Engine, stream string, 
 func (d Decider[S, C, E]) HandleFrom(ctx context.Context, e *Engine, stream string, command func(context.Context, S) (C, error), r Request) (Outcome, error) {
 	var reserved *reservation
 	for range maxAttempts {
-		loaded, err := d.Load(ctx, e, r.StoreID, stream)
+		loaded, written, err := d.load(ctx, e, r.StoreID, stream, r.CommandID)
 		if err != nil {
 			return Outcome{}, err
+		}
+		if written {
+			// Which is as good as certain: only the events tell what it led to.
+			if out, done, err := d.applied(ctx, e, stream, r); done || err != nil {
+				return out, err
+			}
 		}
 		out, err := d.attempt(ctx, e, loaded, stream, command, r, &reserved)
 		if err == nil {
@@ -74,6 +73,7 @@ func (d Decider[S, C, E]) HandleFrom(ctx context.Context, e *Engine, stream stri
 		if errors.Is(err, eventstore.ErrWrongRevision) || errors.Is(err, uniq.ErrClaimStale) {
 			// Also for a caller who insists on a revision: the other writer may have
 			// been another attempt of this very command.
+			again(ctx)
 			continue
 		}
 		return Outcome{}, errors.Join(err, reserved.abandon(ctx, e, err))
@@ -81,10 +81,16 @@ func (d Decider[S, C, E]) HandleFrom(ctx context.Context, e *Engine, stream stri
 	return Outcome{}, errors.Join(fmt.Errorf("%s: %w", stream, ErrBusy), reserved.abandon(ctx, e, nil))
 }
 
-func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[S], stream string, command func(context.Context, S) (C, error), r Request, reserved **reservation) (Outcome, error) {
-	if out, done, err := loaded.Applied(r); done || err != nil {
-		return out, err
+// applied returns what an earlier attempt of the command wrote.
+func (d Decider[S, C, E]) applied(ctx context.Context, e *Engine, stream string, r Request) (Outcome, bool, error) {
+	history, err := d.LoadHistory(ctx, e, r.StoreID, stream)
+	if err != nil {
+		return Outcome{}, false, err
 	}
+	return history.Applied(r)
+}
+
+func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[S], stream string, command func(context.Context, S) (C, error), r Request, reserved **reservation) (Outcome, error) {
 	stale := r.IfMatch != nil && eventstore.Revision(*r.IfMatch) != loaded.Revision
 	if stale && loaded.Exists() {
 		return Outcome{}, ErrStale
@@ -136,6 +142,15 @@ func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[
 	out.Revision, out.Position = appended.Revision, appended.Position
 	for _, p := range proposed {
 		out.EventIDs = append(out.EventIDs, p.ID)
+	}
+	after := loaded
+	for _, event := range decided {
+		after = d.evolve(after, event, drafts[0].Metadata)
+		after.Revision = appended.Revision
+	}
+	after.Position = appended.Position
+	if !e.states.wrote(writing{stream, loaded.Revision, appended.Revision, after, r.CommandID, proposed}) {
+		again(ctx)
 	}
 	return out, nil
 }

@@ -109,10 +109,14 @@ func newEngine(t *testing.T) *decider.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &decider.Engine{
+	engine, err := decider.NewEngine(decider.Config{
 		Log: log, Sealer: sealer,
 		Names: uniq.New(uniq.Config{Log: log, Sealer: sealer, IndexKey: index, Scope: events.ScopeStore}),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return engine
 }
 
 func newLog(t *testing.T) *eventstore.Store {

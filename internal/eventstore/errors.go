@@ -38,9 +38,9 @@ var (
 	// ErrClosed says that the store was closed. Appends and reads wrap it in
 	// ErrUnavailable.
 	ErrClosed = errors.New("event store is closed")
-	// ErrAhead says that a position to resume after lies beyond the end of the
-	// log, as after restoring an older backup. Following it would skip events.
-	ErrAhead = errors.New("position is beyond the end of the log")
+	// ErrAhead says that the log does not hold what stood at a position to resume
+	// after, as after restoring an older backup. Following it would skip events.
+	ErrAhead = errors.New("the log does not reach that position")
 )
 
 // verdict is what an error of the client says about the call that got it.

@@ -82,6 +82,27 @@ func (s *Store) ReadAll(ctx context.Context, after events.Position, limit int) (
 	return records[:min(len(records), limit)], nil
 }
 
+// ReadOn is [Store.ReadAll] for a reader who goes on after an event that it has
+// read. It fails with [ErrAhead] when the log holds no event at that position
+// any more, as after an older backup was restored: what the reader knows is then
+// not what is in the log.
+func (s *Store) ReadOn(ctx context.Context, after events.Position, limit int) ([]events.Record, error) {
+	if err := checkPosition(after); err != nil || after == (events.Position{}) || limit < 1 {
+		return nil, fmt.Errorf("read on: position %d/%d, limit %d", after.Commit, after.Prepare, limit)
+	}
+	opts := esdb.ReadAllOptions{Direction: esdb.Forwards, From: esdb.Position{Commit: after.Commit, Prepare: after.Prepare}}
+	records, err := s.read(ctx, "all", events.Position{}, func(ctx context.Context, c *esdb.Client) (*esdb.ReadStream, error) {
+		return c.ReadAll(ctx, opts, uint64(limit)+1)
+	})
+	if err == nil && (len(records) == 0 || records[0].Position != after) {
+		err = ErrAhead
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the log on from %d/%d: %w", after.Commit, after.Prepare, err)
+	}
+	return records[1:], nil
+}
+
 // Head returns the position of the newest event in the log, zero when there is
 // none. It fails with [ErrUnavailable].
 func (s *Store) Head(ctx context.Context) (events.Position, error) {
