@@ -20,10 +20,18 @@ type bench struct {
 	seed     uint64
 	progress *progress
 	large    *large // made by the first figure that needs it
+	servers  int    // started so far, which tells their sockets apart
 }
 
 // sizes says how much is measured.
 type sizes struct {
+	storeRounds   int           // of what is compared, in turn
+	storeTime     time.Duration // of appends in each round
+	storeSyncTime time.Duration // of one writer, and of fsync alone, in each round
+	storeEvents   int           // in the store that is killed, opened and read
+	storeReads    int           // events read in each round
+	storeDelivery time.Duration
+
 	commandCustomers, commandDomains int
 	rounds                           int           // of appends and commands in turn
 	appendTime, commandTime          time.Duration // of each round
@@ -40,6 +48,8 @@ type sizes struct {
 }
 
 var fullSizes = sizes{
+	storeRounds: 5, storeTime: 3 * time.Second, storeSyncTime: time.Second,
+	storeEvents: 1_000_000, storeReads: 200_000, storeDelivery: 10 * time.Second,
 	commandCustomers: 2_000, commandDomains: 50_000,
 	rounds: 3, appendTime: 6 * time.Second, commandTime: 12 * time.Second,
 	importRows: 9_800, importOwners: 2_013,
@@ -49,6 +59,8 @@ var fullSizes = sizes{
 }
 
 var quickSizes = sizes{
+	storeRounds: 1, storeTime: 500 * time.Millisecond, storeSyncTime: 200 * time.Millisecond,
+	storeEvents: 20_000, storeReads: 10_000, storeDelivery: time.Second,
 	commandCustomers: 200, commandDomains: 1_000,
 	rounds: 1, appendTime: time.Second, commandTime: 2 * time.Second,
 	importRows: 300, importOwners: 60,

@@ -64,16 +64,28 @@ func measureCommands(ctx context.Context, b *bench) (_ result, err error) {
 	return commandResult(commands, appends), errors.Join(commands.complete(), appends.complete())
 }
 
+const (
+	// commandGoal is how many commands there may be for each raw append, at least.
+	commandGoal = 0.45
+	// commandTailGoal is how many times as long as a raw append a command may take,
+	// of each the slowest in a hundred.
+	commandTailGoal = 3
+)
+
 func commandResult(commands, appends load) result {
 	ratio := commands.rate() / appends.rate()
+	tail := float64(commands.quantile(0, 0.99)) / float64(appends.quantile(0, 0.99))
+	goal, met := atLeast(ratio, commandGoal)
+	goalTail, metTail := atMost(tail, commandTailGoal, "")
 	return result{
 		rows: []row{
-			{"HTTP commands / raw appends to the same node, 64 clients each", fmt.Sprintf("%.2f", ratio), "say what it is", "-"},
+			{"HTTP commands / raw appends to the same node, 64 clients each", fmt.Sprintf("%.2f", ratio), goal, met},
+			{"p99 of those commands / p99 of the raw appends", fmt.Sprintf("%.2f", tail), goalTail, metTail},
 			{"- HTTP commands (set-auto-renew)", fmt.Sprintf("%s/s, %s", grouped(commands.rate()), commands.latency(0)), "", ""},
 			{"- raw appends of one event", fmt.Sprintf("%s/s, %s", grouped(appends.rate()), appends.latency(0)), "", ""},
 		},
 		numbers: map[string]float64{
-			"ratio":               ratio,
+			"ratio": ratio, "p99_ratio": tail,
 			"commands_per_second": commands.rate(), "appends_per_second": appends.rate(),
 			"command_p50_ms": milliseconds(commands.quantile(0, 0.5)), "command_p99_ms": milliseconds(commands.quantile(0, 0.99)),
 			"append_p50_ms": milliseconds(appends.quantile(0, 0.5)), "append_p99_ms": milliseconds(appends.quantile(0, 0.99)),

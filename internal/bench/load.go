@@ -79,12 +79,15 @@ func (l load) calls() int {
 func (l load) rate() float64 { return float64(l.calls()) / l.elapsed.Seconds() }
 
 // quantile is the time that the share q of the calls of a class took at most.
-func (l load) quantile(class int, q float64) time.Duration {
-	took := slices.Sorted(slices.Values(l.took[class]))
-	if len(took) == 0 {
+func (l load) quantile(class int, q float64) time.Duration { return quantile(l.took[class], q) }
+
+// quantile is what the share q of the times does not exceed; 0 when there are none.
+func quantile(times []time.Duration, q float64) time.Duration {
+	sorted := slices.Sorted(slices.Values(times))
+	if len(sorted) == 0 {
 		return 0
 	}
-	return took[min(len(took)-1, int(q*float64(len(took))))]
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
 // latency says the two quantiles that people ask for.

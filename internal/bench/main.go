@@ -18,7 +18,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var err error
+	if role := os.Getenv(roleVariable); role != "" {
+		err = playRole(ctx, role)
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -39,6 +44,7 @@ type figure struct {
 // figures are all that are measured, in this order: the last three share one
 // large installation.
 var figures = []figure{
+	{"store", "the embedded event store by itself", measureStore},
 	{"commands", "commands over HTTP against raw appends", measureCommands},
 	{"import", "steward import", measureImport},
 	{"search", "list and search of customers", measureSearch},

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// process is a running Steward.
+// process is a running Steward, or a server of ours that it is compared with.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
@@ -28,23 +28,28 @@ type process struct {
 // stopPatience is how long a process may take to stop before it is killed.
 const stopPatience = 40 * time.Second
 
-// start runs the program under test. It is told to stop when ctx ends, and has a
-// process group of its own, so that a Ctrl-C at the terminal reaches this program
-// alone, which then stops things in order.
+// start runs the program under test.
 func (b *bench) start(ctx context.Context, env []string, stdout io.Writer, args ...string) (*process, error) {
-	p := &process{name: "steward " + args[0], log: &logTail{}, ended: make(chan struct{})}
-	p.cmd = exec.CommandContext(ctx, b.steward, args...) //nolint:gosec // the program to measure
-	p.cmd.Dir, p.cmd.Env = b.dir, env
-	p.cmd.Stdout, p.cmd.Stderr = stdout, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = stopPatience
+	cmd := exec.CommandContext(ctx, b.steward, args...) //nolint:gosec // the program to measure
+	cmd.Dir, cmd.Env, cmd.Stdout = b.dir, env, stdout
+	return launch("steward "+args[0], cmd)
+}
+
+// launch starts a command, which must have a context. It is told to stop when that
+// ends, and has a process group of its own, so that a Ctrl-C at the terminal
+// reaches this program alone, which then stops things in order.
+func launch(name string, cmd *exec.Cmd) (*process, error) {
+	p := &process{name: name, cmd: cmd, log: &logTail{}, ended: make(chan struct{})}
+	cmd.Stderr = p.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopPatience
 	p.began = time.Now()
-	if err := p.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
 	go func() {
-		p.err = p.cmd.Wait()
+		p.err = cmd.Wait()
 		close(p.ended)
 	}()
 	return p, nil

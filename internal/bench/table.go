@@ -78,9 +78,10 @@ func (r *report) writeJSON(path string) error {
 	return nil
 }
 
-// atMost makes the last two cells of a figure that should be small.
+// atMost makes the last two cells of a figure that should be small. A ratio has no
+// unit.
 func atMost(value, goal float64, unit string) (text, met string) {
-	return fmt.Sprintf("at most %g %s", goal, unit), yes(value <= goal)
+	return strings.TrimSpace(fmt.Sprintf("at most %g %s", goal, unit)), yes(value <= goal)
 }
 
 // atLeast makes the last two cells of a ratio that should be large.
