@@ -36,7 +36,7 @@ func (s *streamsServer) Tombstone(ctx context.Context, request *streams.Tombston
 	options := request.GetOptions()
 	w := write{stream: parseName(options.GetStreamIdentifier().GetStreamName()), operation: tombstone}
 	if w.stream.metastream {
-		return nil, errInvalid("a metastream is deleted with its stream")
+		return nil, finish(ctx, s.refuseMetastream(w.stream))
 	}
 	switch expected := options.GetExpectedStreamRevision().(type) {
 	case *streams.TombstoneReq_Options_Revision:
@@ -57,6 +57,18 @@ func (s *streamsServer) Tombstone(ctx context.Context, request *streams.Tombston
 	return &streams.TombstoneResp{PositionOption: &streams.TombstoneResp_Position_{
 		Position: &streams.TombstoneResp_Position{CommitPosition: position, PreparePosition: position},
 	}}, nil
+}
+
+// refuseMetastream says why a metastream gets no tombstone: it has its stream's, or will share it.
+func (s *streamsServer) refuseMetastream(stream name) error {
+	h, err := s.node.durableHead(stream.base, s.node.horizon.position())
+	if err == nil && h.tombstoned() {
+		err = errDeleted(stream.full)
+	}
+	if err != nil {
+		return err
+	}
+	return errInvalid("a metastream is deleted with its stream")
 }
 
 // commitDeletion carries out a Delete or a Tombstone and returns the position of the event that records it.

@@ -149,6 +149,7 @@ func appendCases() []testCase {
 				t.Fatalf("stored payload became %s", got)
 			}
 		}},
+		// Cases 16 and 17 restart the server; TestRestart of package esnode has them.
 		{"case_18_stream_exists", func(t *testing.T, s *server) {
 			s.stream(t).refuse(wrongRevision, streamExists, "0")
 
@@ -187,10 +188,14 @@ func appendCases() []testCase {
 			}
 			st.missing()
 			st.write(noStream, 1, "0", "1")
-			for _, expected := range []expectation{expectAny, expectRevision(1)} {
+			for _, expected := range []expectation{expectAny, expectExists, expectRevision(1)} {
 				got := st.mustSend(expected).GetSuccess()
 				if current, ok := got.GetCurrentRevisionOption().(*streams.AppendResp_Success_CurrentRevision); !ok || current.CurrentRevision != 1 {
 					t.Fatalf("append of nothing at the end: %v", got)
+				}
+				// The position may be left out or be the current end.
+				if got.GetPositionOption() == nil {
+					t.Fatalf("append of nothing says nothing of a position: %v", got)
 				}
 			}
 			st.holds("0", "1")

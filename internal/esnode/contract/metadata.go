@@ -73,7 +73,8 @@ func metadataCases() []testCase {
 		{"2.7", "wrong_type_empties_the_whole", func(t *testing.T, s *server) {
 			for _, broken := range []string{
 				`{"$maxCount":"1"}`, `{"$maxCount":1,"$maxAge":"x"}`, `{"$maxCount":1,"$tb":true}`, `{"$maxCount":1,"$tb":1.5}`,
-				`{"$maxCount":1,"$cacheControl":"x"}`, `{"$maxCount":1,"$acl":"$userStreamAcl"}`, `{"$maxCount":1,"$acl":{"$r":5}}`, `[1]`, `{"$maxCount":1`,
+				`{"$maxCount":1,"$cacheControl":"x"}`, `{"$maxCount":1,"$acl":"$userStreamAcl"}`, `{"$maxCount":1,"$acl":{"$r":5}}`,
+				`{"$maxCount":1,"$acl":{"$w":["a",5]}}`, `{"$maxCount":1,"$acl":["a"]}`, `{"$maxCount":1,"$tmp":"x"}`, `{"$maxCount":true}`, `[1]`, `{"$maxCount":1`,
 			} {
 				st := fiveEvents(t, s)
 				st.setMetadata(broken)
@@ -87,6 +88,16 @@ func metadataCases() []testCase {
 			st := fiveEvents(t, s)
 			st.setMetadata(`{"$maxCount":0,"$maxAge":-5,"$tb":3}`)
 			st.holds("3", "4")
+		}},
+		{"2.7", "all_keys_at_once_and_whatever_else", func(t *testing.T, s *server) {
+			st := fiveEvents(t, s)
+			const all = `{"$maxCount":2,"$maxAge":86400,"$tb":1,"$cacheControl":60,"$tmp":false,` +
+				`"$acl":{"$r":"$all","$w":["$all","$admins"],"$d":[],"$mr":"$all","$mw":"$all"},"custom":{"a":[1,null,"ü"]},"$unknown":"x"}`
+			st.setMetadata(all)
+			st.holds("3", "4")
+			if got := string(st.newestMetadata().Data); got != all {
+				t.Errorf("metadata came back as %s", got)
+			}
 		}},
 		{"2.7", "binary_metadata_is_none", func(t *testing.T, s *server) {
 			st := fiveEvents(t, s)
@@ -112,10 +123,17 @@ func metadataCases() []testCase {
 			st.setMetadata(`{"n":0}`)
 			st.setMetadata(`{"n":1}`)
 			st.setMetadata(`{"n":2}`)
-			for _, options := range []esdb.ReadStreamOptions{forwards(esdb.Start{}), backwards(esdb.End{})} {
+			for _, options := range []esdb.ReadStreamOptions{
+				forwards(esdb.Start{}), forwards(at(1)), forwards(at(2)), backwards(esdb.End{}), backwards(at(2)), backwards(at(9)),
+			} {
 				events, err := st.metastream().read(options, 10)
 				if err != nil || len(events) != 1 || events[0].Event.EventNumber != 2 || string(events[0].Event.Data) != `{"n":2}` {
-					t.Errorf("%v: %d events, %v", options.Direction, len(events), err)
+					t.Errorf("%v from %v: %d events, %v", options.Direction, options.From, len(events), err)
+				}
+			}
+			for _, options := range []esdb.ReadStreamOptions{backwards(esdb.Start{}), backwards(at(1)), forwards(at(3))} {
+				if events, err := st.metastream().read(options, 10); err != nil || len(events) != 0 {
+					t.Errorf("%v from %v: %d events, %v", options.Direction, options.From, len(events), err)
 				}
 			}
 		}},
@@ -126,7 +144,10 @@ func metadataCases() []testCase {
 			var m esdb.StreamMetadata
 			m.SetMaxCount(2)
 			m.AddCustomProperty("custom", "x")
-			if _, err := s.client.SetStreamMetadata(st.ctx, st.name, esdb.AppendToStreamOptions{ExpectedRevision: noStream}, m); err != nil {
+			if _, err := s.client.SetStreamMetadata(st.ctx, st.name, esdb.AppendToStreamOptions{ExpectedRevision: noStream}, esdb.StreamMetadata{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.client.SetStreamMetadata(st.ctx, st.name, esdb.AppendToStreamOptions{ExpectedRevision: at(0)}, m); err != nil {
 				t.Fatal(err)
 			}
 			st.holds("3", "4")

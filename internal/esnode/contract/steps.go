@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
+	"regexp"
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -87,7 +87,7 @@ func (st stream) failed(err error, code esdb.ErrorCode) {
 // holds insists on exactly these events, read forwards; labels stand for ids.
 func (st stream) holds(labels ...string) {
 	st.t.Helper()
-	st.reads(esdb.ReadStreamOptions{From: esdb.Start{}}, math.MaxUint64, labels...)
+	st.reads(esdb.ReadStreamOptions{From: esdb.Start{}}, unlimited, labels...)
 }
 
 // reads insists on what a read returns, in this order.
@@ -158,19 +158,57 @@ func (st stream) missing() {
 	}
 }
 
-// log returns everything that $all holds from a position on.
-func (s *server) log(t *testing.T, from esdb.AllPosition) []*esdb.ResolvedEvent {
+// here returns a position in the log that everything before this call lies before, and everything after it
+// behind: that of an event written for it.
+func (s *server) here(t *testing.T) esdb.Position {
 	t.Helper()
-	found, err := s.client.ReadAll(testContext(t), esdb.ReadAllOptions{From: from}, math.MaxUint64)
-	if err != nil {
-		t.Fatalf("read $all: %v", err)
-	}
-	events, err := drain(found)
-	if err != nil {
-		t.Fatalf("read $all: %v", err)
-	}
+	return positionOf(s.stream(t).write(noStream, 0, "here"))
+}
+
+func positionOf(result *esdb.WriteResult) esdb.Position {
+	return esdb.Position{Commit: result.CommitPosition, Prepare: result.PreparePosition}
+}
+
+// log returns everything that $all holds from a position on up to now. Others may write faster than anybody
+// reads, so the end is marked by an event.
+func (s *server) log(t *testing.T, from esdb.Position) []*esdb.ResolvedEvent {
+	t.Helper()
+	end := s.here(t)
+	var events []*esdb.ResolvedEvent
+	s.walk(t, esdb.ReadAllOptions{From: from}, func(e *esdb.ResolvedEvent) bool {
+		events = append(events, e)
+		return e.OriginalEvent().Position != end
+	})
 	return events
 }
+
+// walk reads $all until look has seen enough or the log ends.
+func (s *server) walk(t *testing.T, options esdb.ReadAllOptions, look func(*esdb.ResolvedEvent) bool) {
+	t.Helper()
+	found, err := s.client.ReadAll(testContext(t), options, unlimited)
+	if err != nil {
+		t.Fatalf("read $all: %v", err)
+	}
+	defer found.Close()
+	for {
+		e, err := found.Recv()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("read $all: %v", err)
+		}
+		if name := e.OriginalEvent().StreamID; neverShown.MatchString(name) {
+			t.Fatalf("$all shows an event of %s", name)
+		}
+		if !look(e) {
+			return
+		}
+	}
+}
+
+// neverShown are the streams that $all leaves out.
+var neverShown = regexp.MustCompile(`^(\$epoch-information|\$persistentsubscription-\$all::.*-(checkpoint|parked))$`)
 
 // only keeps the events of some streams.
 func only(events []*esdb.ResolvedEvent, names ...string) []*esdb.ResolvedEvent {

@@ -10,7 +10,6 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 )
 
 // expectation sets the expected revision of an append that goes through the bare protocol.
@@ -48,14 +47,14 @@ func proposed(id uuid.UUID, kind string, data []byte) *streams.AppendReq_Propose
 	}
 }
 
-// send appends through the bare protocol. The second result is the trailers.
-func (st stream) send(expected expectation, messages ...*streams.AppendReq_ProposedMessage) (*streams.AppendResp, metadata.MD, error) {
+// send appends through the bare protocol.
+func (st stream) send(expected expectation, messages ...*streams.AppendReq_ProposedMessage) (*streams.AppendResp, told, error) {
 	options := &streams.AppendReq_Options{StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(st.name)}}
 	expected(options)
-	var trailers metadata.MD
-	call, err := st.s.streams.Append(st.ctx, grpc.Trailer(&trailers))
+	var beside told
+	call, err := st.s.streams.Append(st.ctx, grpc.Header(&beside.headers), grpc.Trailer(&beside.trailers))
 	if err != nil {
-		return nil, nil, err
+		return nil, beside, err
 	}
 	// Sending fails when the server has answered already; the answer then says why.
 	if call.Send(&streams.AppendReq{Content: &streams.AppendReq_Options_{Options: options}}) == nil {
@@ -66,7 +65,7 @@ func (st stream) send(expected expectation, messages ...*streams.AppendReq_Propo
 		}
 	}
 	response, err := call.CloseAndRecv()
-	return response, trailers, err
+	return response, beside, err
 }
 
 func (st stream) mustSend(expected expectation, messages ...*streams.AppendReq_ProposedMessage) *streams.AppendResp {
@@ -93,7 +92,8 @@ func (st stream) readRequest() *streams.ReadReq_Options {
 	}
 }
 
-// allRequest is the same for $all.
+// allRequest is the same for $all, from the start of the log: whoever wants more than its first events sets
+// where to begin.
 func (st stream) allRequest() *streams.ReadReq_Options {
 	options := st.readRequest()
 	options.StreamOption = &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{
@@ -111,17 +111,17 @@ func allFrom(commit, prepare uint64) *streams.ReadReq_Options_All {
 }
 
 // ask sends a read through the bare protocol and collects all answers.
-func (st stream) ask(options *streams.ReadReq_Options) ([]*streams.ReadResp, metadata.MD, error) {
-	var trailers metadata.MD
-	call, err := st.s.streams.Read(st.ctx, &streams.ReadReq{Options: options}, grpc.Trailer(&trailers))
+func (st stream) ask(options *streams.ReadReq_Options) ([]*streams.ReadResp, told, error) {
+	var beside told
+	call, err := st.s.streams.Read(st.ctx, &streams.ReadReq{Options: options}, grpc.Header(&beside.headers), grpc.Trailer(&beside.trailers))
 	if err != nil {
-		return nil, nil, err
+		return nil, beside, err
 	}
 	var answers []*streams.ReadResp
 	for {
 		answer, err := call.Recv()
 		if err != nil {
-			return answers, trailers, ended(err)
+			return answers, beside, ended(err)
 		}
 		answers = append(answers, answer)
 	}
@@ -134,6 +134,33 @@ func (st stream) mustAsk(options *streams.ReadReq_Options) []*streams.ReadResp {
 		st.t.Fatalf("read: %v", err)
 	}
 	return answers
+}
+
+// deleteRaw deletes at a revision through the bare protocol.
+func (st stream) deleteRaw(revision uint64) (told, error) {
+	var beside told
+	answer, err := st.s.streams.Delete(st.ctx, &streams.DeleteReq{Options: &streams.DeleteReq_Options{
+		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte(st.name)},
+		ExpectedStreamRevision: &streams.DeleteReq_Options_Revision{Revision: revision},
+	}}, grpc.Header(&beside.headers), grpc.Trailer(&beside.trailers))
+	if err == nil && answer.GetPosition().GetCommitPosition() == 0 {
+		// The official client takes it from there without looking whether it is there.
+		st.t.Errorf("a deletion without position: %v", answer)
+	}
+	return beside, err
+}
+
+// tombstoneRaw is deleteRaw for ever.
+func (st stream) tombstoneRaw(revision uint64) (told, error) {
+	var beside told
+	answer, err := st.s.streams.Tombstone(st.ctx, &streams.TombstoneReq{Options: &streams.TombstoneReq_Options{
+		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte(st.name)},
+		ExpectedStreamRevision: &streams.TombstoneReq_Options_Revision{Revision: revision},
+	}}, grpc.Header(&beside.headers), grpc.Trailer(&beside.trailers))
+	if err == nil && answer.GetPosition().GetCommitPosition() == 0 {
+		st.t.Errorf("a tombstone without position: %v", answer)
+	}
+	return beside, err
 }
 
 // ended turns the regular end of a stream of answers into success.
