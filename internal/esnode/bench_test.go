@@ -3,13 +3,8 @@ package esnode_test
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,7 +37,8 @@ func benchEvent() esdb.EventData {
 }
 
 // BenchmarkAppend appends one event at a time through the official client to a server in another process:
-// to the node, and to one that stores nothing, which is what the node is to be measured against.
+// to the node, and to one that stores nothing, which is what the node is to be measured against. It is for work
+// on the append path; make bench measures the rest as well, and compares in rounds.
 func BenchmarkAppend(b *testing.B) {
 	for _, role := range []string{roleNode, roleNull} {
 		for _, writers := range []int{1, 64} {
@@ -88,118 +84,4 @@ func report(b *testing.B, latencies []time.Duration) {
 		b.ReportMetric(float64(latencies[n/2].Microseconds()), "p50-µs")
 		b.ReportMetric(float64(latencies[n*99/100].Microseconds()), "p99-µs")
 	}
-}
-
-// BenchmarkReadAll reads $all through the official client, from the node and from a server that sends the
-// same bytes from memory.
-func BenchmarkReadAll(b *testing.B) {
-	for _, role := range []string{roleNode, roleNull} {
-		b.Run(role, func(b *testing.B) {
-			c := startChild(b, role, b.TempDir())
-			client := c.connect()
-			if role == roleNode {
-				fillLog(b, client, b.N)
-			}
-			b.ResetTimer()
-			found, err := client.ReadAll(context.Background(), esdb.ReadAllOptions{From: esdb.Start{}}, uint64(b.N))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer found.Close()
-			count := 0
-			for {
-				_, err := found.Recv()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if err != nil {
-					b.Fatal(err)
-				}
-				count++
-			}
-			if count != b.N {
-				b.Fatalf("%d of %d events", count, b.N)
-			}
-			b.StopTimer()
-			b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "events/s")
-		})
-	}
-}
-
-// fillLog appends events in large batches, a stream for each.
-func fillLog(tb testing.TB, client *esdb.Client, count int) {
-	tb.Helper()
-	for count > 0 {
-		batch := make([]esdb.EventData, min(count, 500))
-		for i := range batch {
-			batch[i] = benchEvent()
-		}
-		if _, err := client.AppendToStream(context.Background(), "customer-"+uuid.NewString(), esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, batch...); err != nil {
-			tb.Fatal(err)
-		}
-		count -= len(batch)
-	}
-}
-
-// BenchmarkStore fills a store, kills its process and opens it again. Run it with a fixed count, such as
-// -benchtime 1000000x.
-func BenchmarkStore(b *testing.B) {
-	dir := b.TempDir()
-	c := startChild(b, roleNode, dir)
-	client := c.connect()
-	b.ResetTimer()
-	fillLog(b, client, b.N)
-	b.StopTimer()
-	b.ReportMetric(float64(c.residentBytes())/(1<<20), "resident-MiB")
-	c.kill()
-
-	start := time.Now()
-	again := startChild(b, roleNode, dir)
-	found, err := again.connect().ReadAll(context.Background(), esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer found.Close()
-	if _, err := found.Recv(); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(time.Since(start).Seconds(), "s-until-served-after-kill")
-	b.ReportMetric(float64(again.residentBytes())/(1<<20), "resident-MiB-after")
-
-	e := benchEvent()
-	size := int64(len(e.Data)+len(e.Metadata)+len(e.EventType)) * int64(b.N)
-	b.ReportMetric(float64(diskBytes(b, dir))/float64(size), "disk-bytes/event-byte")
-}
-
-// residentBytes is the memory that the child occupies.
-func (c *child) residentBytes() int64 {
-	c.tb.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.command.Process.Pid))
-	if err != nil {
-		c.tb.Fatal(err)
-	}
-	var total, resident int64
-	if _, err := fmt.Sscan(string(text), &total, &resident); err != nil {
-		c.tb.Fatal(err)
-	}
-	return resident * int64(os.Getpagesize())
-}
-
-func diskBytes(tb testing.TB, dir string) int64 {
-	tb.Helper()
-	var size int64
-	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return size
 }
