@@ -9,6 +9,7 @@ import (
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/eventstore/faultproxy"
 )
 
 // await returns when stream has got an event, told by a subscription on a link
@@ -83,6 +84,84 @@ func TestALostReplyIsFoundOut(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The proxy lets the request pass, waits for the node's answer and loses it: the
+// event is in the log, and its writer does not know.
+func TestAReplyLostAfterTheCommit(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	direct := open(t, n.socket)
+	for ending, e := range map[string]faultproxy.Ending{"reset": faultproxy.Reset, "silence": faultproxy.Silence} {
+		rounds := 1
+		if e == faultproxy.Reset {
+			rounds = 20
+		}
+		// lose appends through a store of its own and returns once the reply is lost.
+		lose := func(t *testing.T) (s *eventstore.Store, name string, batch []events.Proposed, result chan outcome) {
+			p, err := n.newProxy(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, p.Path(), oneClient)
+			name, batch = stream(), proposed(2)
+			lost := p.LoseReply(appendMethod, e)
+			result = begin(t.Context(), s, name, batch)
+			within(t, recovery, "losing the reply", func() { <-lost })
+			mustBe(t, mustRead(t, direct, name), batch)
+			return s, name, batch, result
+		}
+		t.Run(ending, func(t *testing.T) {
+			t.Parallel()
+			for range rounds {
+				_, name, batch, result := lose(t)
+				within(t, recovery, "learning the outcome", func() {
+					if r := <-result; r.err != nil || r.done.Revision != 1 {
+						t.Errorf("got %+v, %v", r.done, r.err)
+					}
+				})
+				mustBe(t, mustRead(t, direct, name), batch)
+			}
+		})
+		t.Run(ending+", then another event", func(t *testing.T) {
+			t.Parallel()
+			_, name, batch, result := lose(t)
+			next := proposed(1)
+			mustAppend(t, direct, name, 1, next)
+			within(t, recovery, "learning the outcome", func() {
+				if r := <-result; r.err != nil || r.done.Revision != 1 {
+					t.Errorf("got %+v, %v", r.done, r.err)
+				}
+			})
+			mustBe(t, mustRead(t, direct, name), append(batch, next...))
+		})
+	}
+
+	t.Run("and the caller has no more time", func(t *testing.T) {
+		t.Parallel()
+		p, err := n.newProxy(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, name, batch := open(t, p.Path(), oneClient), stream(), proposed(2)
+		lost := p.LoseReply(appendMethod, faultproxy.Silence)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		result := begin(ctx, s, name, batch)
+		<-lost
+		cancel()
+		if r := <-result; !errors.Is(r.err, eventstore.ErrOutcomeUnknown) {
+			t.Fatalf("got %+v, %v", r.done, r.err)
+		}
+		// Who repeats the command later sends the same, and learns what happened.
+		if done := mustAppend(t, s, name, eventstore.NoStream, batch); done.Revision != 1 {
+			t.Errorf("at revision %d", done.Revision)
+		}
+		if _, err := s.Append(t.Context(), name, eventstore.NoStream, proposed(2)); !errors.Is(err, eventstore.ErrWrongRevision) {
+			t.Errorf("other events: %v", err)
+		}
+		mustBe(t, mustRead(t, direct, name), batch)
+	})
 }
 
 func TestAnUnknownOutcomeIsSaidToBeUnknown(t *testing.T) {

@@ -52,13 +52,15 @@ func TestRecovery(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for name, fault := range map[string]func(t *testing.T, s *eventstore.Store, p faults){
-		"reset":           func(_ *testing.T, _ *eventstore.Store, p faults) { p.Reset() },
-		"refused":         func(_ *testing.T, _ *eventstore.Store, p faults) { p.Refuse() },
-		"half-open":       func(_ *testing.T, _ *eventstore.Store, p faults) { p.Freeze() },
-		"replies lost":    func(_ *testing.T, _ *eventstore.Store, p faults) { p.Mute() },
-		"delay":           func(_ *testing.T, _ *eventstore.Store, p faults) { p.Delay(20 * time.Millisecond) },
-		"half-open, used": func(t *testing.T, s *eventstore.Store, p faults) { p.Freeze(); giveUp(t, s) },
-		"refused, used":   func(t *testing.T, s *eventstore.Store, p faults) { p.Refuse(); giveUp(t, s) },
+		"reset":            func(_ *testing.T, _ *eventstore.Store, p faults) { p.Reset() },
+		"refused":          func(_ *testing.T, _ *eventstore.Store, p faults) { p.Refuse() },
+		"half-open":        func(_ *testing.T, _ *eventstore.Store, p faults) { p.Freeze() },
+		"replies lost":     func(_ *testing.T, _ *eventstore.Store, p faults) { p.Mute() },
+		"delay":            func(_ *testing.T, _ *eventstore.Store, p faults) { p.Delay(20 * time.Millisecond) },
+		"peer vanished":    func(_ *testing.T, _ *eventstore.Store, p faults) { p.Abandon() },
+		"little at a time": func(_ *testing.T, _ *eventstore.Store, p faults) { p.Throttle(20_000) },
+		"half-open, used":  func(t *testing.T, s *eventstore.Store, p faults) { p.Freeze(); giveUp(t, s) },
+		"refused, used":    func(t *testing.T, s *eventstore.Store, p faults) { p.Refuse(); giveUp(t, s) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +98,8 @@ type faults interface {
 	Freeze()
 	Mute()
 	Delay(time.Duration)
+	Abandon()
+	Throttle(bytesPerSecond int)
 }
 
 // giveUp makes calls during a fault, whose callers do not wait for the end.

@@ -98,12 +98,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// backoff is the pause between attempts: 20 ms, doubled each time up to 1 s.
+// backoff is the pause between attempts: 20 ms, doubled each time up to 500 ms,
+// which leaves room for a connection or two within the five seconds in which
+// everything is to work again.
 type backoff struct{ next time.Duration }
 
 // sleep pauses and reports whether ctx still lasts.
 func (b *backoff) sleep(ctx context.Context) bool {
-	b.next = min(max(2*b.next, 20*time.Millisecond), time.Second)
+	b.next = min(max(2*b.next, 20*time.Millisecond), 500*time.Millisecond)
 	t := time.NewTimer(b.next)
 	defer t.Stop()
 	select {

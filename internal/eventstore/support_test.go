@@ -10,15 +10,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/eventstore/faultproxy"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // node is an embedded node that can be stopped and started again.
 type node struct {
