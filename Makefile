@@ -55,7 +55,7 @@ bench: need-go ## Measure throughput, latency and memory, and print one table (B
 	@$(WITHPG) -install
 	@$(MAKE) build
 	$(call say,Measuring)
-	@$(GO) run ./internal/bench -steward ./bin/steward $(BENCHFLAGS)
+	@CGO_ENABLED=0 $(GO) run ./internal/bench -steward ./bin/steward $(BENCHFLAGS)
 
 .PHONY: lint
 lint: need-go ## Check style and formatting (the first run builds the linter, which takes minutes)
