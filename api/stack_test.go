@@ -40,6 +40,7 @@ type stack struct {
 	vault  *vault.Vault
 	server *api.Server
 	http   *httptest.Server
+	pool   *pgxpool.Pool
 	direct *pgxpool.Pool // to the database, past the faults
 
 	events   *faultproxy.Proxy
@@ -89,29 +90,12 @@ func (b *lockedBuffer) String() string {
 // startStack starts everything; it ends with tb.
 func startStack(tb testing.TB) *stack {
 	tb.Helper()
-	s := &stack{logs: &lockedBuffer{}, now: &testClock{}}
-	dir, err := os.MkdirTemp("", "api") // a socket's path has little room
+	s := startInstances(tb, 1)[0]
+	projecting, err := projector.New(projector.Config{Group: s.group(), Pool: s.pool, Log: s.engine.Log})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	ctx := context.Background()
-	log := s.startEvents(tb, dir)
-	pool := s.startDatabase(tb, dir)
-	s.startVault(tb, dir, pool)
-	logID := uuid.New()
-	if err := s.vault.Init(ctx, logID); err != nil {
-		tb.Fatal(err)
-	}
-	sealer := seal.New(s.vault)
-	s.engine = must(decider.NewEngine(decider.Config{Log: log, Sealer: sealer, Names: uniq.New(uniq.Config{
-		Log: log, Sealer: sealer, IndexKey: must(s.vault.Secret(vault.SecretIndex)), Scope: events.ScopeStore,
-	})}))
-	group := projections.Core(sealer)
-	projecting, err := projector.New(projector.Config{Group: group, Pool: pool, Log: log})
-	if err != nil {
-		tb.Fatal(err)
-	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- projecting.Run(running) }()
@@ -126,8 +110,70 @@ func startStack(tb testing.TB) *stack {
 	if h, err := projecting.AwaitHealth(waiting, projector.Health.OK); err != nil {
 		tb.Fatalf("the projector is %s: %s: %v", h.Condition, h.Reason, err)
 	}
+	s.serve(tb, projecting)
+	return s
+}
+
+// startInstances starts a node, a database and n instances of everything that
+// works on them but projectors. What they have in common, faults of the database
+// included, belongs to the first.
+func startInstances(tb testing.TB, n int) []*stack {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "api") // a socket's path has little room
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	node := startNode(tb, dir)
+	first := &stack{logs: &lockedBuffer{}, now: &testClock{}}
+	first.startDatabase(tb, dir)
+	file := filepath.Join(dir, "master.key")
+	if err := vault.CreateKEKFile(file); err != nil {
+		tb.Fatal(err)
+	}
+	all := make([]*stack, n)
+	for i := range all {
+		s := *first
+		s.openVault(tb, file)
+		if i == 0 {
+			if err := s.vault.Init(context.Background(), uuid.New()); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		s.decide(tb, filepath.Join(dir, strconv.Itoa(i)), node)
+		all[i] = &s
+	}
+	return all
+}
+
+// decide connects to the node through a proxy and decides on it.
+func (s *stack) decide(tb testing.TB, socket, node string) {
+	tb.Helper()
+	var err error
+	s.events, err = faultproxy.Listen(socket, node)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.events.Close() })
+	log, err := eventstore.Open(context.Background(), eventstore.Config{Socket: s.events.Path()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = log.Close() })
+	sealer := seal.New(s.vault)
+	s.engine = must(decider.NewEngine(decider.Config{Log: log, Sealer: sealer, Names: uniq.New(uniq.Config{
+		Log: log, Sealer: sealer, IndexKey: must(s.vault.Secret(vault.SecretIndex)), Scope: events.ScopeStore,
+	})}))
+}
+
+func (s *stack) group() projector.Group { return projections.Core(s.engine.Sealer) }
+
+// serve answers requests; the projector may be nil.
+func (s *stack) serve(tb testing.TB, projecting *projector.Projector) {
+	tb.Helper()
+	var err error
 	s.server, err = api.New(api.Config{
-		Engine: s.engine, LogID: logID, Pool: pool, Group: group, Projector: projecting,
+		Engine: s.engine, LogID: s.vault.LogID(), Pool: s.pool, Group: s.group(), Projector: projecting,
 		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
 		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewJSONHandler(s.logs, nil)), Now: s.now.now,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Version: "test",
@@ -139,11 +185,10 @@ func startStack(tb testing.TB) *stack {
 	s.http.Config = api.HTTPServer(s.server)
 	s.http.Start()
 	tb.Cleanup(s.http.Close)
-	return s
 }
 
-// startEvents starts a node and connects to it through a proxy.
-func (s *stack) startEvents(tb testing.TB, dir string) *eventstore.Store {
+// startNode starts a node and returns its socket.
+func startNode(tb testing.TB, dir string) string {
 	tb.Helper()
 	node, err := esnode.Open(filepath.Join(dir, "events"), esnode.Options{NoSync: true})
 	if err != nil {
@@ -159,21 +204,11 @@ func (s *stack) startEvents(tb testing.TB, dir string) *eventstore.Store {
 			tb.Errorf("stop the node: %v", err)
 		}
 	})
-	s.events, err = faultproxy.Listen(filepath.Join(dir, "e"), socket)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = s.events.Close() })
-	log, err := eventstore.Open(context.Background(), eventstore.Config{Socket: s.events.Path()})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = log.Close() })
-	return log
+	return socket
 }
 
 // startDatabase makes a database and connects to it through a proxy.
-func (s *stack) startDatabase(tb testing.TB, dir string) *pgxpool.Pool {
+func (s *stack) startDatabase(tb testing.TB, dir string) {
 	tb.Helper()
 	address := pgtest.URL(tb)
 	s.direct = pgtest.Connect(tb, address)
@@ -195,20 +230,16 @@ func (s *stack) startDatabase(tb testing.TB, dir string) *pgxpool.Pool {
 	query := through.Query()
 	query.Set("host", dir)
 	through.Host, through.RawQuery = "", query.Encode()
-	return pgtest.Connect(tb, through.String())
+	s.pool = pgtest.Connect(tb, through.String())
 }
 
-func (s *stack) startVault(tb testing.TB, dir string, pool *pgxpool.Pool) {
+func (s *stack) openVault(tb testing.TB, file string) {
 	tb.Helper()
-	file := filepath.Join(dir, "master.key")
-	if err := vault.CreateKEKFile(file); err != nil {
-		tb.Fatal(err)
-	}
 	kek, err := vault.OpenKEKFile(file)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if s.vault, err = vault.Open(context.Background(), pool, kek); err != nil {
+	if s.vault, err = vault.Open(context.Background(), s.pool, kek); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
@@ -30,7 +31,9 @@ type Case[C any, E events.Event] struct {
 
 // Run checks every case. It also folds each outcome and sends the command
 // again, which must then decide nothing: things are already so, or the
-// repetition is refused with the fault that the case names.
+// repetition is refused with the fault that the case names. And it checks that
+// what was decided comes back from the log as it was: the state after an append
+// is folded from the one, and every later one from the other.
 func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cases []Case[C, E]) {
 	t.Helper()
 	for _, c := range cases {
@@ -52,6 +55,9 @@ func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cas
 			}
 			for _, e := range got {
 				state = d.Evolve(state, e)
+				if diff := cmp.Diff(events.Event(e), stored(t, e)); diff != "" {
+					t.Fatalf("the log returns another event (-decided +read):\n%s", diff)
+				}
 			}
 			again, err := d.Decide(state, c.When)
 			if len(again) > 0 {
@@ -66,4 +72,34 @@ func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cas
 			}
 		})
 	}
+}
+
+// stored is an event as it comes back from the log.
+func stored(t *testing.T, e events.Event) events.Event {
+	t.Helper()
+	clear := make(map[uuid.UUID]events.Personal)
+	sealed, err := events.MapPersonal(e, func(f events.Field) (events.Personal, error) {
+		key := uuid.New()
+		clear[key] = f.Value
+		return events.Sealed(key, "ciphertext"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, metadata, err := events.Encode(sealed, events.Metadata{Schema: events.MetadataSchema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := events.Decode(events.Record{ID: uuid.New(), Type: e.EventType(), Data: data, Metadata: metadata})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := events.MapPersonal(env.Event, func(f events.Field) (events.Personal, error) {
+		key, _, _ := f.Value.Ciphertext()
+		return clear[key], nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
 }
