@@ -10,6 +10,7 @@ MAKEFLAGS     += --no-print-directory
 GO        ?= go
 PKGS      ?= ./...
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CONTRACT  ?= bin/eventstore-contract
 GOLDFLAGS := -s -w -X main.version=$(VERSION)
 
 # A checkout that another user owns, or none at all, must build too: the version comes from VERSION alone.
@@ -22,7 +23,7 @@ say = @printf '\033[1m==> %s\033[0m\n' "$(1)" >&2
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: need-go ## Install what is missing, build, and start Steward with demo data (ARGS="--addr 127.0.0.1:0")
@@ -48,6 +49,11 @@ test: need-go need-gcc ## Run every check and test, against a real PostgreSQL th
 test-long: need-go need-gcc ## Run the tests with their long campaigns: more crashes, more random cases (hours)
 	$(call say,Testing $(PKGS) at length)
 	@STEWARD_TEST_LONG=1 CGO_ENABLED=1 $(WITHPG) $(GO) test -race -shuffle=on -count=1 -timeout=6h $(TESTFLAGS) $(PKGS)
+
+.PHONY: contract-suite
+contract-suite: need-go ## Build bin/eventstore-contract, one file that tests the server in STEWARD_TEST_EVENTSTORE_URL
+	$(call say,Building $(CONTRACT))
+	@CGO_ENABLED=0 $(GO) test -c -trimpath -ldflags '-s -w' -o $(CONTRACT) ./internal/esnode/contract
 
 .PHONY: bench
 bench: need-go ## Measure throughput, latency and memory, and print one table (BENCHFLAGS="-quick")

@@ -77,7 +77,7 @@ func concurrencyCases() []testCase {
 		}},
 		{"2.0", "a_cancelled_call_gives_its_place_back", func(t *testing.T, s *server) {
 			st := s.stream(t)
-			st.write(noStream, 0, "0")
+			before := positionOf(st.write(noStream, 0, "0"))
 			for i := range sharedCalls + 10 {
 				each := st
 				ctx, cancel := context.WithCancel(st.ctx)
@@ -85,6 +85,7 @@ func concurrencyCases() []testCase {
 				options := each.readRequest()
 				if i%2 == 0 {
 					options = each.allRequest()
+					options.StreamOption = allFrom(before.Commit, before.Prepare)
 				}
 				call := each.subscribeRaw(options)
 				cancel()

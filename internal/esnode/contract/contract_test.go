@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stewardhq/steward/internal/esnode"
@@ -14,10 +15,11 @@ import (
 // node, which must not be told apart by any case.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	if url := os.Getenv("STEWARD_TEST_EVENTSTORE_URL"); url != "" {
+	if url := strings.TrimSpace(os.Getenv("STEWARD_TEST_EVENTSTORE_URL")); url != "" {
 		contract.Run(t, contract.Target{ConnectionString: url})
 		return
 	}
+	t.Log("testing an embedded node; set STEWARD_TEST_EVENTSTORE_URL=esdb://user:password@host:2113 to test a server")
 	contract.Run(t, serveNode(t))
 }
 
