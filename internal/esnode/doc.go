@@ -28,6 +28,8 @@
 //     no scavenge, because the log is the truth.
 //   - Appends are refused with ResourceExhausted while the disk has less than 128 MiB left; reads go on, and
 //     appends too once there is room.
+//   - A connection carries as many calls at once as there are; the server lets a hundred through and the next
+//     ones wait.
 //   - There are no users, no access control lists and no TLS. Access to the socket is access to everything.
 //   - There are no projections, so no $ce-, $et- or $streams streams; no $stats and no $users streams.
 //   - Persistent subscriptions, BatchAppend and the services that manage a server answer Unimplemented.
