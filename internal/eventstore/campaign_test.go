@@ -25,7 +25,7 @@ import (
 const (
 	schedules     = 200
 	longSchedules = 2000
-	lanes         = 10
+	lanes         = 12
 	killableLanes = 2
 	blockSize     = 5
 )
@@ -35,7 +35,8 @@ const (
 // revision, what was refused is not, what stayed unknown is there once or not at
 // all; every subscription delivers the whole log, once and in order; no call
 // outlives its time; everything works again within five seconds of the end of
-// the faults; and nothing is left over, neither goroutines nor connections.
+// the faults, on a machine that has time for it; and nothing is left over,
+// neither goroutines nor connections.
 func TestFaultSchedules(t *testing.T) {
 	t.Parallel()
 	long := os.Getenv("STEWARD_TEST_LONG") != ""
@@ -76,8 +77,8 @@ func TestFaultSchedules(t *testing.T) {
 		all.Go(func() { pprof.Do(t.Context(), pprof.Labels("campaign", l.label), l.run) })
 	}
 	all.Wait()
-	t.Logf("%d schedules, %d events, %d replies lost after the commit, %d appends sent again with the same contents; slowest recovery: append %v, delivery %v; latest return after a deadline: %v",
-		total, c.events.Load(), c.lost.Load(), c.resends.Load(), c.slowestAppend.get(), c.slowestDelivery.get(), c.overrun.get())
+	t.Logf("%d schedules, %d events, %d replies lost after the commit, %d appends sent again with the same contents; slowest recovery: append %v, delivery %v (%d not judged, on a busy machine); latest return after a deadline: %v",
+		total, c.events.Load(), c.lost.Load(), c.resends.Load(), c.slowestAppend.get(), c.slowestDelivery.get(), c.unjudged.Load(), c.overrun.get())
 }
 
 // campaign is what the lanes share.
@@ -89,6 +90,7 @@ type campaign struct {
 	next            atomic.Int64 // the number of the next schedule
 	events          atomic.Int64
 	resends, lost   atomic.Int64
+	unjudged        atomic.Int64 // schedules whose times mean nothing
 	slowestAppend   maximum
 	slowestDelivery maximum
 	overrun         maximum

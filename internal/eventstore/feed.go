@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -29,10 +30,14 @@ type feed struct {
 	tell    bool            // the consumer does not know that yet
 	ended   bool
 	err     error // why it ended
+
+	// Since when something is outstanding, or zero: the end of the log was not
+	// reached, records wait, records are being handled.
+	reaching, arrived, handling time.Time
 }
 
 func newFeed(limit int, after events.Position) *feed {
-	return &feed{limit: limit, last: after, more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	return &feed{limit: limit, last: after, more: make(chan struct{}, 1), room: make(chan struct{}, 1), reaching: time.Now()}
 }
 
 // add appends a record, once: one that is not after the last is left out. It
@@ -62,6 +67,9 @@ func (f *feed) add(ctx context.Context, r events.Record) error {
 	f.bytes += len(r.Data) + len(r.Metadata)
 	f.waiting = append(f.waiting, r)
 	first := len(f.waiting) == 1
+	if first {
+		f.arrived = time.Now()
+	}
 	f.mu.Unlock()
 	if first {
 		signal(f.more)
@@ -74,6 +82,12 @@ func (f *feed) setLive(live bool) {
 	f.mu.Lock()
 	f.heard++
 	f.tell = live && (!f.live || f.tell)
+	switch {
+	case live:
+		f.reaching = time.Time{}
+	case f.live:
+		f.reaching = time.Now()
+	}
 	f.live = live
 	f.mu.Unlock()
 	signal(f.more)
@@ -96,11 +110,13 @@ func (f *feed) take(ctx context.Context) (batch []events.Record, live, reached b
 			return nil, false, false, context.Cause(ctx)
 		}
 		f.mu.Lock()
+		f.handling = time.Time{} // the records of the call before are done with
 		if len(f.waiting) > 0 || f.tell {
 			batch, live, reached = f.waiting, f.live, f.tell
 			clear(f.spare) // lets go of the records of the call before last
 			f.waiting, f.spare = f.spare[:0], batch
 			f.bytes, f.tell = 0, false
+			f.handling, f.arrived = f.arrived, time.Time{}
 			blocked := f.blocked
 			f.mu.Unlock()
 			if blocked {
@@ -125,6 +141,21 @@ func (f *feed) progress() (heard uint64, last events.Position, blocked bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.heard, f.last, f.blocked
+}
+
+// behind is for how long the consumer has not had all there is: since the oldest
+// record that it has not finished arrived, or since the end of the log was last
+// known to be reached. It is zero when nothing is outstanding.
+func (f *feed) behind() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var longest time.Duration
+	for _, since := range []time.Time{f.reaching, f.arrived, f.handling} {
+		if !since.IsZero() {
+			longest = max(longest, time.Since(since))
+		}
+	}
+	return longest
 }
 
 func signal(c chan struct{}) {

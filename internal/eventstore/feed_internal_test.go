@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -78,6 +79,48 @@ func TestFeed(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestFeedKnowsHowFarItsConsumerIsBehind(t *testing.T) {
+	t.Parallel()
+	f := newFeed(10, events.Position{})
+	if f.behind() == 0 {
+		t.Error("nothing has arrived, and the end was reached")
+	}
+	f.setLive(true)
+	if _, _, _, err := f.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := f.behind(); d != 0 {
+		t.Errorf("%v behind, with nothing outstanding", d)
+	}
+	if err := f.add(t.Context(), at(1)); err != nil {
+		t.Fatal(err)
+	}
+	if f.behind() == 0 {
+		t.Error("a record waits, and counts as handled")
+	}
+	if _, _, _, err := f.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f.behind() == 0 {
+		t.Error("a record is being handled, and counts as handled")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan struct{})
+	go func() {
+		defer close(waiting)
+		_, _, _, _ = f.take(ctx) // comes for more: the record is handled
+	}()
+	for f.behind() != 0 {
+		<-time.After(time.Millisecond)
+	}
+	cancel()
+	<-waiting
+	f.setLive(false)
+	if f.behind() == 0 {
+		t.Error("the connection is lost, and the end counts as reached")
+	}
 }
 
 func BenchmarkFeed(b *testing.B) {

@@ -134,6 +134,50 @@ func TestMetrics(t *testing.T) {
 	if _, err := s.Append(t.Context(), name, 5, proposed(1)); err == nil {
 		t.Fatal("appended")
 	}
+	all, err := s.ReadAll(t.Context(), events.Position{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handling, handled, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		done <- s.Subscribe(eventstore.WithSubscriber(ctx, "sample"), events.Position{}, eventstore.Handler{
+			Deliver: func(context.Context, events.Record) error {
+				close(handling)
+				<-handled
+				return nil
+			},
+		})
+	}()
+	<-handling
+	if lag := gather(t, registry)["subscription_lag_seconds sample"]; lag <= 0 {
+		t.Errorf("a subscription that is busy lags %v s", lag)
+	}
+	close(handled)
+	for gather(t, registry)["subscription_lag_seconds sample"] != 0 {
+		<-time.After(time.Millisecond)
+	}
+	want := map[string]float64{
+		"appends_total committed": 1, "appends_total rejected": 1, "append_resends_total": 0, "append_seconds": 2,
+		"reads_total stream": 1, "reads_total all": 1, "reconnects_total": 0,
+		"subscriptions sample": 1, "subscription_lag_seconds sample": 0, "subscription_position sample": float64(all[0].Position.Commit),
+	}
+	if diff := cmp.Diff(want, gather(t, registry)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	cancel()
+	<-done
+	if n := gather(t, registry)["subscriptions sample"]; n != 0 {
+		t.Errorf("%v subscriptions after the end", n)
+	}
+	if _, err := eventstore.Open(t.Context(), eventstore.Config{Socket: "/s", Registerer: registry}); err == nil {
+		t.Error("two stores in one registry")
+	}
+}
+
+// gather returns the metrics by name and label.
+func gather(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -145,17 +189,8 @@ func TestMetrics(t *testing.T) {
 			for _, l := range m.GetLabel() {
 				name += " " + l.GetValue()
 			}
-			got[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}
 	}
-	want := map[string]float64{
-		"appends_total committed": 1, "appends_total rejected": 1, "append_resends_total": 0, "append_seconds": 2,
-		"reads_total stream": 1, "reconnects_total": 0,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if _, err := eventstore.Open(t.Context(), eventstore.Config{Socket: "/s", Registerer: registry}); err == nil {
-		t.Error("two stores in one registry")
-	}
+	return got
 }

@@ -31,7 +31,8 @@ const handlerBatch = 512
 // start: first what is there, then what comes. It reconnects by itself and goes
 // on after the last record, so every record comes once and in order. It returns
 // what the handler failed with, the error of ctx when that ends, [ErrClosed],
-// [ErrAhead], or the store's refusal to begin.
+// [ErrAhead], or the store's refusal to begin. [WithSubscriber] names the
+// subscriber in the metrics.
 func (s *Store) Subscribe(ctx context.Context, after events.Position, h Handler) error {
 	return s.subscribe(ctx, after, handlerBatch, func(ctx context.Context, batch []events.Record, _, reached bool) error {
 		for _, r := range batch {
@@ -76,6 +77,7 @@ func (s *Store) subscribe(ctx context.Context, after events.Position, limit int,
 	defer context.AfterFunc(s.pool.closing, func() { cancel(ErrClosed) })()
 
 	f := newFeed(limit, after)
+	defer s.metrics.followers.add(subscriberOf(ctx), f)()
 	sub := &subscription{pool: s.pool, log: s.log, feed: f, resuming: after != events.Position{}}
 	finished := make(chan struct{})
 	go func() {

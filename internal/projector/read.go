@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/eventstore"
 )
 
 // feed reads and prepares batches while earlier ones are applied.
@@ -28,7 +29,7 @@ type fed struct {
 // applying run side by side.
 func read(ctx context.Context, g Group, log Log, after events.Position, limit int) *feed {
 	f := &feed{batches: make(chan fed, 1)}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(eventstore.WithSubscriber(ctx, "projector "+g.Name))
 	type raw struct {
 		records  []events.Record
 		caughtUp bool

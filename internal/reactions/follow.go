@@ -74,7 +74,7 @@ func (f *follow) read(ctx context.Context, after events.Position) (<-chan item, 
 	go func() {
 		defer close(ended)
 		defer close(items)
-		ended <- f.Log.Subscribe(ctx, after, eventstore.Handler{
+		ended <- f.Log.Subscribe(eventstore.WithSubscriber(ctx, "reaction "+f.topic), after, eventstore.Handler{
 			Deliver:  func(ctx context.Context, r events.Record) error { return send(ctx, item{record: r}) },
 			CaughtUp: func(ctx context.Context) error { return send(ctx, item{caughtUp: true}) },
 		})

@@ -28,6 +28,7 @@ type Proxy struct {
 	listener net.Listener
 	links    map[*link]struct{}
 	faults   faults
+	healed   chan struct{} // closed at the next Heal
 	accepted int
 	observe  func(Request)
 }
@@ -64,7 +65,7 @@ const (
 // Listen starts a proxy at path for the server at target.
 func Listen(path, target string) (*Proxy, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Proxy{path: path, target: target, ctx: ctx, cancel: cancel, links: map[*link]struct{}{}}
+	p := &Proxy{path: path, target: target, ctx: ctx, cancel: cancel, links: map[*link]struct{}{}, healed: make(chan struct{})}
 	if err := p.listen(); err != nil {
 		cancel()
 		return nil, err
@@ -186,11 +187,14 @@ func (p *Proxy) Throttle(bytesPerSecond int) {
 	p.faults.rate = bytesPerSecond
 }
 
-// Heal ends all faults. Connections that lost data stay silent.
+// Heal ends all faults, and what is held back goes on at once. Connections that
+// lost data stay silent.
 func (p *Proxy) Heal() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = faults{}
+	close(p.healed)
+	p.healed = make(chan struct{})
 	return p.listenLocked()
 }
 
@@ -293,7 +297,7 @@ func (p *Proxy) pipe(l *link, to, from net.Conn, d Direction, look func([]byte) 
 // pass applies the fault of the moment to so many bytes.
 func (p *Proxy) pass(l *link, d Direction, n int) error {
 	p.mu.Lock()
-	f := p.faults
+	f, healed := p.faults, p.healed
 	p.mu.Unlock()
 	delay := f.delay
 	if f.rate > 0 {
@@ -304,6 +308,7 @@ func (p *Proxy) pass(l *link, d Direction, n int) error {
 		defer t.Stop()
 		select {
 		case <-t.C:
+		case <-healed:
 		case <-l.ended:
 		}
 	}
