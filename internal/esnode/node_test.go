@@ -213,8 +213,11 @@ func gauge(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	}
 	for _, family := range families {
 		if family.GetName() == name {
-			m := family.GetMetric()[0]
-			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			sum := 0.0
+			for _, m := range family.GetMetric() {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+			return sum
 		}
 	}
 	t.Fatalf("no metric %s", name)

@@ -22,8 +22,9 @@ func (r *reader) subscribeAll(source *streams.ReadReq_Options_AllOptions) error 
 	default:
 		return errInvalid("'%T' is not a valid position option.", option)
 	}
-	r.node.metrics.subscriptions.Inc()
-	defer r.node.metrics.subscriptions.Dec()
+	progress, end := r.node.metrics.subscriptions.begin(ofAll)
+	defer end()
+	progress.at.Store(cursor)
 	if err := r.confirm(); err != nil {
 		return err
 	}
@@ -70,6 +71,7 @@ func (r *reader) subscribeAll(source *streams.ReadReq_Options_AllOptions) error 
 			}
 		}
 		cursor = reached
+		progress.at.Store(cursor)
 	}
 }
 

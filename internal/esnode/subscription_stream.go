@@ -32,15 +32,15 @@ func (r *reader) subscribeStream(stream name, source *streams.ReadReq_Options_St
 	default:
 		return errInvalid("'%T' is not a valid revision option.", option)
 	}
-	r.node.metrics.subscriptions.Inc()
-	defer r.node.metrics.subscriptions.Dec()
+	progress, end := r.node.metrics.subscriptions.begin(ofStream)
+	defer end()
 	if err := r.confirm(); err != nil {
 		return err
 	}
 
 	live := false
 	for {
-		if cursor, err = r.followStream(stream, h, cursor, upto, live); err != nil {
+		if cursor, err = r.followStream(stream, h, cursor, upto, live, progress); err != nil {
 			return err
 		}
 		if h.tombstoned() {
@@ -66,7 +66,8 @@ func (r *reader) subscribeStream(stream name, source *streams.ReadReq_Options_St
 
 // followStream sends what a stream holds after the cursor and returns the new cursor. Metadata counts while
 // the subscription catches up, not for events that it has been waiting for.
-func (r *reader) followStream(stream name, h head, cursor int64, upto uint64, live bool) (int64, error) {
+func (r *reader) followStream(stream name, h head, cursor int64, upto uint64, live bool, p *progress) (int64, error) {
+	defer p.left.Store(0)
 	last := h.current(stream)
 	m := h.effective(stream)
 	if live || h.tombstoned() {
@@ -77,6 +78,9 @@ func (r *reader) followStream(stream name, h head, cursor int64, upto uint64, li
 		last = h.metaLast
 	}
 	for first := max(cursor+1, m.firstVisible(last)); first <= last && cursor < last; first = cursor + 1 {
+		if !h.tombstoned() { // whose revision counts nothing
+			p.left.Store(uint64(last - first + 1))
+		}
 		if err := r.running(); err != nil {
 			return cursor, err
 		}
