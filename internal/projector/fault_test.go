@@ -242,3 +242,55 @@ func TestAnchor(t *testing.T) {
 	next.stop()
 	w.exact()
 }
+
+// copyTo writes the log of w into another store, behind n events that are none of
+// ours, so that every event has another position there.
+func (w *world) copyTo(n int) *world {
+	w.tb.Helper()
+	other := &world{tb: w.tb, store: startStore(w.tb), url: w.url, pool: w.pool, tenant: w.tenant, heads: make(map[string]eventstore.Revision)}
+	for range n {
+		other.propose("$elsewhere", events.Proposed{ID: uuid.New(), Type: "$noise", Data: []byte(`{}`)})
+	}
+	records, err := w.store.ReadAll(w.tb.Context(), events.Position{}, 10_000)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	for _, r := range records {
+		if !events.IsSystem(r.Stream) {
+			other.propose(r.Stream, events.Proposed{ID: r.ID, Type: r.Type, Data: r.Data, Metadata: r.Metadata})
+		}
+	}
+	return other
+}
+
+// A copy of the log in another event store has every event, at another position.
+// Following it from the old checkpoint would repeat events, or leave some out.
+func TestCopiedLogIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, noise := range map[string]struct{ here, there int }{"positions grew": {0, 20}, "positions shrank": {20, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for range noise.here {
+				w.propose("$elsewhere", events.Proposed{ID: uuid.New(), Type: "$noise", Data: []byte(`{}`)})
+			}
+			w.fill(3, 3)
+			p := w.project()
+			w.await(p)
+			p.stop()
+
+			other := w.copyTo(noise.there)
+			if health := other.project().awaitCondition(projector.Refused); !strings.Contains(health.Reason, "steward rebuild") {
+				t.Fatalf("health %+v", health)
+			}
+			done, err := projector.Rebuild(t.Context(), w.pool, other.store, testGroup(), projector.RebuildOptions{})
+			if err != nil || !done.Swapped || done.Report.None == "" {
+				t.Fatalf("%v %+v", err, done)
+			}
+			next := other.project()
+			other.await(next)
+			next.stop()
+			other.exact()
+		})
+	}
+}

@@ -32,7 +32,9 @@ func (g Group) fits(at checkpoint) error {
 }
 
 // anchored refuses a log that does not hold the event that the checkpoint stands
-// at: it was replaced, or restored from an older backup.
+// at: it was replaced, or restored from an older backup. It also refuses a copy
+// of the log in another event store, which holds the event somewhere else: the
+// checkpoint lies between its anchor and the end of the log.
 func anchored(ctx context.Context, log Log, at checkpoint) error {
 	if at.LastEventID == uuid.Nil {
 		return nil
@@ -44,10 +46,17 @@ func anchored(ctx context.Context, log Log, at checkpoint) error {
 	if len(records) == 0 || records[0].ID != at.LastEventID || records[0].Revision != at.LastRevision {
 		return errUnanchored
 	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("look for the end of the log: %w", err)
+	}
+	if at.Position.Before(records[0].Position) || head.Before(at.Position) {
+		return errUnanchored
+	}
 	return nil
 }
 
-var errUnanchored = &refusal{"the log does not hold the event at the checkpoint: it was replaced, or restored from an older backup; run: steward rebuild"}
+var errUnanchored = &refusal{"the log does not hold the event at the checkpoint: it was replaced, copied to another event store, or restored from an older backup; run: steward rebuild"}
 
 // waitingReason says what is away.
 func waitingReason(err error) string {
