@@ -124,7 +124,8 @@ func (s *Store) Writable() error {
 func (s *Store) send(ctx context.Context, until time.Time, stream string, expected Revision, data []esdb.EventData) (Appended, bool, error) {
 	now := time.Now()
 	limit := min(attemptTimeout, until.Sub(now))
-	opts := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}, Deadline: &limit}
+	later := limit + 2*grace // the client's own deadline has no grace, so it comes after ours
+	opts := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}, Deadline: &later}
 	if expected != NoStream {
 		opts.ExpectedRevision = esdb.Revision(uint64(expected))
 	}

@@ -14,6 +14,11 @@ type reply struct {
 	err    error
 }
 
+// grace is how long a call that its caller has left goes on. A sending that fails
+// at that moment would otherwise be cancelled while the client looks, without a
+// lock, for the trailers of a connection that is about to write them.
+const grace = 100 * time.Millisecond
+
 // call runs fn beside the caller, which leaves as soon as ctx ends: the client
 // has waits that do not look at ctx. What fn brings comes back only if it was
 // in time; begun tells whether fn was started. It has until limit, or as long as
@@ -32,14 +37,16 @@ func (p *pool) call(ctx context.Context, limit time.Time, fn func(context.Contex
 		return nil, false, ErrClosed
 	}
 	ctx, cancel := deadline(ctx, limit)
-	defer cancel() // also ends what is left behind
+	defer cancel()
+	inner, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan reply, 1)
 	go func() {
 		defer p.running.done()
 		defer c.leave()
+		defer abandon()
 		var r reply
 		r.err = guard(func() (err error) {
-			r.result, err = fn(ctx, c.esdb)
+			r.result, err = fn(inner, c.esdb)
 			return err
 		})
 		done <- r
@@ -49,8 +56,10 @@ func (p *pool) call(ctx context.Context, limit time.Time, fn func(context.Contex
 	case r = <-done:
 	case <-ctx.Done():
 		r.err = context.Cause(ctx)
+		time.AfterFunc(grace, abandon)
 	case <-p.closing.Done():
 		r.err = ErrClosed
+		time.AfterFunc(grace, abandon)
 	}
 	if broken(ctx, r.err) {
 		c.retire()

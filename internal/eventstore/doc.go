@@ -39,7 +39,7 @@
 //	                                               by itself
 //	23 positions of the largest number             refused as a place to start from, dropped when received
 //	24 resuming by commit alone skips events       both parts are kept and compared
-//	26 an append beyond 64 KiB that is given up    left alone: what it reads is one word that is nil or the
-//	   while being sent reads trailers that its    trailers, and either is right; the race detector reports it
-//	   connection is writing
+//	26 a failed sending reads trailers without a   what a caller leaves is cancelled a little later, not while it
+//	   lock; its connection writes them when the   may be failing. An append beyond 64 KiB on a link that stands
+//	   call is cancelled                           still can yet be caught at it, harmlessly: one word is read
 package eventstore

@@ -2,7 +2,6 @@
 
 package eventstore_test
 
-// longest is the size of the longest events, in bytes. An append that is given up
-// while its sending is blocked has the client read trailers that the connection
-// is writing (see the package's comment); below 64 KiB nothing blocks.
+// longest is the size of the longest events, in bytes: what is sent without
+// waiting for the other side, see trap 26 in the package's comment.
 const longest = 40 << 10

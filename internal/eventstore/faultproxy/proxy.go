@@ -118,7 +118,7 @@ func (p *Proxy) Abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for l := range p.links {
-		l.silence()
+		l.silence(Requests, Replies)
 	}
 }
 
@@ -281,9 +281,9 @@ func (p *Proxy) pipe(l *link, to, from net.Conn, d Direction, look func([]byte) 
 			return
 		}
 		if errors.Is(p.pass(l, d, n), errLost) {
-			l.silence()
+			l.silence(d)
 		}
-		if l.silent() {
+		if l.silent(d) {
 			continue
 		}
 		data := buffer[:look(buffer[:n])]
@@ -369,7 +369,7 @@ func (p *Proxy) replied(l *link, replies *frames, data []byte) int {
 		}
 		passes = max(at, 0)
 		if w.ending == Silence {
-			l.silence()
+			l.silence(Requests, Replies)
 		} else {
 			l.cut()
 		}
@@ -386,7 +386,7 @@ type link struct {
 	ended          chan struct{}
 
 	mu     sync.Mutex
-	lost   bool
+	lost   [2]bool // nothing passes any more, by direction
 	loss   *loss
 	stream uint32 // whose reply is to be withheld
 }
@@ -399,16 +399,18 @@ func (l *link) cut() {
 	})
 }
 
-func (l *link) silence() {
+func (l *link) silence(directions ...Direction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lost = true
+	for _, d := range directions {
+		l.lost[d] = true
+	}
 }
 
-func (l *link) silent() bool {
+func (l *link) silent(d Direction) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lost
+	return l.lost[d]
 }
 
 func (l *link) withhold(w *loss, stream uint32) {
