@@ -12,6 +12,7 @@ import (
 
 	"github.com/stewardhq/steward/commands/apikey"
 	"github.com/stewardhq/steward/commands/staff"
+	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/apitoken"
 	"github.com/stewardhq/steward/internal/eventstore"
@@ -77,9 +78,13 @@ func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*ca
 	if !member.State.Active {
 		return nil, errUnauthorized
 	}
+	shop, err := store.Decider.Load(ctx, s.engine, key.StoreID, events.StoreStream(key.StoreID))
+	if err != nil {
+		return nil, err
+	}
 	return &caller{
 		storeID: key.StoreID, staffID: key.State.StaffID, keyID: key.State.ID,
-		role: member.State.Role, source: key.State.Source,
+		role: member.State.Role, source: key.State.Source, policies: shop.State.Policies.At(s.clock.now()),
 	}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/identity"
+	"github.com/stewardhq/steward/internal/policy"
 )
 
 // call is what the server knows of one request. It is made by the outermost
@@ -52,6 +53,8 @@ type caller struct {
 	keyID   uuid.UUID
 	role    events.Role
 	source  events.Source
+	// policies are those of the store now; its defaults while the log is away.
+	policies policy.Set
 }
 
 // actor is the caller as written into events. This is the only place that makes

@@ -11,13 +11,14 @@ import (
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/policy"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
 // NewCustomer is an account to be opened.
 type NewCustomer struct {
 	Email      string       `json:"email" doc:"An address at which nobody else has an account." example:"ada@example.com"`
-	Username   string       `json:"username" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores." example:"ada"`
+	Username   string       `json:"username,omitempty" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores. Whether it is needed is a policy of the store." example:"ada"`
 	ExternalID string       `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
 	Profile    ProfileInput `json:"profile,omitempty"`
 }
@@ -85,14 +86,15 @@ func (s *Server) createCustomer(ctx context.Context, in *CreateCustomerInput) (*
 // openAccount creates a customer with an id that follows from the command.
 func (s *Server) openAccount(ctx context.Context, n NewCustomer, origin events.Origin, r decider.Request) (uuid.UUID, decider.Outcome, error) {
 	return customer.Decider.Create(ctx, s.engine, string(wireid.Customer), events.CustomerStream, func(id uuid.UUID) customer.Command {
-		return n.command(id, origin)
+		return n.command(id, origin, callerOf(ctx).policies)
 	}, r)
 }
 
-func (n NewCustomer) command(id uuid.UUID, origin events.Origin) customer.Command {
+func (n NewCustomer) command(id uuid.UUID, origin events.Origin, policies policy.Set) customer.Command {
 	return customer.Create{
 		CustomerID: id, LoginID: loginID(id), Origin: origin,
 		Email: n.Email, Username: n.Username, ExternalID: n.ExternalID, Profile: n.Profile.profile(),
+		Policies: policies,
 	}
 }
 
@@ -159,13 +161,13 @@ type ChangeUsernameInput struct {
 	CommandInput
 	ID   string `path:"id"`
 	Body struct {
-		Username string `json:"username" example:"ada"`
+		Username string `json:"username" doc:"The empty text removes it, where the store's policies allow that." example:"ada"`
 	}
 }
 
 // changeCustomerUsername handles POST /v1/customers/{id}/change-username.
 func (s *Server) changeCustomerUsername(ctx context.Context, in *ChangeUsernameInput) (*CommandOutput, error) {
-	return s.onCustomer(ctx, in.ID, customer.ChangeUsername{Username: in.Body.Username})
+	return s.onCustomer(ctx, in.ID, customer.ChangeUsername{Username: in.Body.Username, Policies: callerOf(ctx).policies})
 }
 
 // ChangeExternalIDInput changes the id in the reseller's own systems.
@@ -189,13 +191,14 @@ type ShutOutInput struct {
 	Body *struct {
 		ReasonCode   events.ReasonCode `json:"reason_code,omitempty" enum:"fraud,customer_request,terms_violation,non_payment,other"`
 		Reason       string            `json:"reason,omitempty" doc:"In your own words, up to 1000 characters. It is kept for ever, encrypted."`
-		HoldServices bool              `json:"hold_services,omitempty" doc:"Also put the domains on hold. Without it they stay untouched."`
+		HoldServices *bool             `json:"hold_services,omitempty" doc:"Also put the domains on hold, or not. Without it the store's policy hold_services decides."`
 	}
 }
 
 // suspendCustomer handles POST /v1/customers/{id}/suspend.
 func (s *Server) suspendCustomer(ctx context.Context, in *ShutOutInput) (*CommandOutput, error) {
-	c := customer.Suspend{By: callerOf(ctx).actor()}
+	who := callerOf(ctx)
+	c := customer.Suspend{By: who.actor(), Explained: explained(ctx), Policies: who.policies}
 	if in.Body != nil {
 		c.ReasonCode, c.Reason, c.HoldServices = in.Body.ReasonCode, in.Body.Reason, in.Body.HoldServices
 	}
@@ -204,12 +207,16 @@ func (s *Server) suspendCustomer(ctx context.Context, in *ShutOutInput) (*Comman
 
 // banCustomer handles POST /v1/customers/{id}/ban.
 func (s *Server) banCustomer(ctx context.Context, in *ShutOutInput) (*CommandOutput, error) {
-	c := customer.Ban{By: callerOf(ctx).actor()}
+	who := callerOf(ctx)
+	c := customer.Ban{By: who.actor(), Explained: explained(ctx), Policies: who.policies}
 	if in.Body != nil {
 		c.ReasonCode, c.Reason, c.HoldServices = in.Body.ReasonCode, in.Body.Reason, in.Body.HoldServices
 	}
 	return s.onCustomer(ctx, in.ID, c)
 }
+
+// explained reports whether a reason stands beside the command.
+func explained(ctx context.Context) bool { return callOf(ctx).header.Get("Steward-Reason") != "" }
 
 // ReactivateInput lets somebody back in.
 type ReactivateInput struct {
@@ -252,7 +259,8 @@ type PlainInput struct {
 
 // deleteCustomer handles POST /v1/customers/{id}/delete.
 func (s *Server) deleteCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
-	return s.onCustomer(ctx, in.ID, customer.Delete{By: callerOf(ctx).actor()})
+	who := callerOf(ctx)
+	return s.onCustomer(ctx, in.ID, customer.Delete{By: who.actor(), Explained: explained(ctx), Policies: who.policies})
 }
 
 // restoreCustomer handles POST /v1/customers/{id}/restore.

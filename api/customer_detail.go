@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/policy"
 	"github.com/stewardhq/steward/internal/wireid"
 	"github.com/stewardhq/steward/projections"
 )
@@ -36,11 +38,20 @@ type CustomerDetail struct {
 // CustomerStatus is where a customer stands, and since when, why and by whom.
 type CustomerStatus struct {
 	Value        events.CustomerStatus `json:"value" enum:"pending,active,suspended,banned,deleted,erased"`
+	Label        string                `json:"label" doc:"The same in words, or what the store calls it." example:"Suspended"`
 	Since        time.Time             `json:"since"`
 	By           Actor                 `json:"by"`
 	ReasonCode   events.ReasonCode     `json:"reason_code,omitempty"`
 	Reason       string                `json:"reason,omitempty" doc:"What was written when the customer was suspended or banned."`
 	HoldServices bool                  `json:"hold_services" doc:"Whether the domains are on hold with the account."`
+}
+
+// statusLabel is a status in words.
+func statusLabel(policies policy.Set, status events.CustomerStatus) string {
+	if status == events.StatusSuspended {
+		return policies.Get(policy.SuspendedLabel)
+	}
+	return strings.ToUpper(string(status[:1])) + string(status[1:])
 }
 
 // CustomerLogin is how the customer signs in.
@@ -115,8 +126,8 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 		Login: CustomerLogin{ID: wireid.Format(wireid.Login, state.LoginID)}, Profile: profileView(state.Profile),
 		Revision: int64(history.Revision), Links: customerLinks(state.ID),
 	}
-	d.Name = customerName(text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username))
-	d.Status = CustomerStatus{Value: state.Status, HoldServices: state.Hold}
+	d.Name = customerName(text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username), text(d.Email))
+	d.Status = CustomerStatus{Value: state.Status, Label: statusLabel(who.policies, state.Status), HoldServices: state.Hold}
 	var by events.Actor
 	for _, env := range history.Events {
 		s.clock.saw(env.Metadata.OccurredAt)
@@ -180,7 +191,7 @@ func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*
 	return &CustomerOutput{ETag: etag(eventstore.Revision(c.Revision)), Body: CustomerDetail{
 		Badge: row.Badge, ID: row.ID, Name: row.Name, Email: row.Email, Username: row.Username, ExternalID: row.ExternalID,
 		Status: CustomerStatus{
-			Value: c.Status, Since: c.StatusSince, By: by, ReasonCode: c.ReasonCode, HoldServices: c.HoldServices,
+			Value: c.Status, Label: statusLabel(callerOf(ctx).policies, c.Status), Since: c.StatusSince, By: by, ReasonCode: c.ReasonCode, HoldServices: c.HoldServices,
 		},
 		Login:   CustomerLogin{ID: wireid.Format(wireid.Login, c.LoginID), LastSignInAt: c.LastSignInAt, LastSignInIP: c.LastSignInIP},
 		Profile: ProfileView{FirstName: c.FirstName, LastName: c.LastName, Company: c.Company, Country: c.Country},
@@ -207,7 +218,7 @@ func actionPermission(action customer.Action, state customer.State) permission {
 // permittedActions is what the caller could do to a customer now.
 func permittedActions(who *caller, state customer.State) []customer.Action {
 	permitted := []customer.Action{}
-	for _, action := range customer.Actions(state, who.actor()) {
+	for _, action := range customer.Actions(state, who.actor(), who.policies) {
 		if who.may(actionPermission(action, state)) {
 			permitted = append(permitted, action)
 		}

@@ -96,7 +96,7 @@ func (s *Server) listCustomers(ctx context.Context, in *ListCustomersInput) (*Pa
 func customerRow(c projections.Customer) CustomerRow {
 	return CustomerRow{
 		Badge: c.Badge(), ID: wireid.Format(wireid.Customer, c.CustomerID),
-		Name:  customerName(text(c.FirstName), text(c.LastName), text(c.Company), text(c.Username)),
+		Name:  customerName(text(c.FirstName), text(c.LastName), text(c.Company), text(c.Username), text(c.Email)),
 		Email: c.Email, Username: c.Username, Company: c.Company, ExternalID: c.ExternalID,
 		Status: c.Status, HoldServices: c.HoldServices, LastSignInAt: c.LastSignInAt, LastSignInIP: c.LastSignInIP,
 		CreatedAt: c.CreatedAt, Links: customerLinks(c.CustomerID),
@@ -104,9 +104,9 @@ func customerRow(c projections.Customer) CustomerRow {
 }
 
 // customerName is what to call a customer: the first that there is.
-func customerName(first, last, company, username string) string {
+func customerName(first, last, company, username, email string) string {
 	name := strings.TrimSpace(first + " " + last)
-	for _, other := range []string{company, username} {
+	for _, other := range []string{company, username, email} {
 		if name == "" {
 			name = other
 		}

@@ -163,7 +163,7 @@ func (row ImportRow) check(store uuid.UUID) (domain.Details, string, error) {
 func (s *Server) createOwner(ctx context.Context, o ImportOwner, details domain.Details, r, step decider.Request) (uuid.UUID, error) {
 	store, account := r.StoreID, o.account()
 	candidate := step.NewID(string(wireid.Customer), 0)
-	if _, err := customer.Decide(customer.State{}, account.command(candidate, events.OriginImport)); err != nil {
+	if _, err := customer.Decide(customer.State{}, account.command(candidate, events.OriginImport, callerOf(ctx).policies)); err != nil {
 		return uuid.Nil, ownerFault(err)
 	}
 	loaded, err := domain.Decider.LoadHistory(ctx, s.engine, store, events.DomainStream(details.DomainID))

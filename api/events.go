@@ -191,7 +191,7 @@ func rawEvent(env events.Envelope, stored string) RawEvent {
 		CausationID:   md.CausationID.String(),
 		RequestID:     md.RequestID, Ticket: md.Ticket, Reason: reasonText(md.Reason), Data: map[string]any{},
 		Actor: RawActor{
-			Kind: md.Actor.Kind, ID: shownActor(md.Actor.Kind, md.Actor.ID, uuid.Nil, "").ID,
+			Kind: md.Actor.Kind, ID: actorID(md.Actor.Kind, md.Actor.ID),
 			StaffID: wireid.Format(wireid.Staff, md.Actor.StaffID), APIKeyID: wireid.Format(wireid.APIKey, md.Actor.APIKeyID),
 			SessionID: wireid.Format(wireid.Session, md.Actor.SessionID), ImpersonationID: text(optionalUUID(optionalNil(md.Actor.ImpersonationID))),
 		},

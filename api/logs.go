@@ -143,7 +143,7 @@ func (s *Server) logPage(ctx context.Context, in PageInput, by LogFilterInput, f
 	}
 	entries := make([]LogEntry, len(found))
 	for i, e := range found {
-		entries[i] = logEntry(e)
+		entries[i] = logEntry(callerOf(ctx), e)
 	}
 	if next == (events.Position{}) {
 		return page(ctx, s, l, entries, nil)
@@ -151,11 +151,11 @@ func (s *Server) logPage(ctx context.Context, in PageInput, by LogFilterInput, f
 	return page(ctx, s, l, entries, next)
 }
 
-func logEntry(e projections.LogEntry) LogEntry {
+func logEntry(who *caller, e projections.LogEntry) LogEntry {
 	entry := LogEntry{
 		ID: wireid.Format(wireid.Event, e.EventID), Category: e.Description.Category, Event: e.Event, Type: e.Type,
 		Setting: e.Description.Setting, Changes: make([]LogChange, len(e.Changes)),
-		By:   shownActor(e.ActorKind, e.ActorID, value(e.StaffID), e.StaffName),
+		By:   shownActor(who, e.ActorKind, e.ActorID, value(e.StaffID), e.StaffName),
 		Time: e.OccurredAt, Reason: e.Reason, Ticket: e.Envelope.Metadata.Ticket, Source: e.Source, RequestID: e.RequestID,
 		CommandID: wireid.Format(wireid.Command, e.CommandID),
 		SessionID: optionalID(wireid.Session, e.SessionID), ImpersonationID: optionalUUID(e.ImpersonationID),

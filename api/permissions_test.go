@@ -36,6 +36,8 @@ func bodyFor(path string) any {
 		return map[string]any{"new_customer": map[string]any{"email": "new@example.com", "username": "newbie"}}
 	case strings.HasSuffix(path, "/set-nameservers"):
 		return map[string]any{"nameservers": []string{}}
+	case strings.HasSuffix(path, "/set-policies"):
+		return map[string]any{"preset": "pantry"}
 	case strings.Contains(path, "/set-"):
 		return map[string]any{"value": true}
 	case strings.HasSuffix(path, "/change-email"):

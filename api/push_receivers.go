@@ -29,7 +29,7 @@ func (s *Server) receiver(ctx context.Context, store uuid.UUID, in PushInput) (r
 		return receiver{}, errPushTarget.On("to", "or new_customer, one of the two, is needed")
 	case in.NewCustomer != nil:
 		id := uuid.New()
-		if _, err := customer.Decide(customer.State{}, in.NewCustomer.command(id, events.OriginStaff)); err != nil {
+		if _, err := customer.Decide(customer.State{}, in.NewCustomer.command(id, events.OriginStaff, callerOf(ctx).policies)); err != nil {
 			return receiver{}, under("new_customer", err)
 		}
 		return receiver{holder: domain.Holder{ID: id, MayOwn: true}, isNew: true}, nil

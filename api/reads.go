@@ -9,6 +9,7 @@ import (
 	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/fault"
+	"github.com/stewardhq/steward/internal/policy"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
@@ -93,7 +94,7 @@ func filterID(kind wireid.Kind, name, text string) (uuid.UUID, error) {
 // Actor is who did something, as staff see it.
 type Actor struct {
 	Kind  events.ActorKind `json:"kind" enum:"customer,reseller,as_customer,system"`
-	Label string           `json:"label" doc:"The same in words: Customer, Reseller, As Customer, System." example:"Reseller"`
+	Label string           `json:"label" doc:"The same in words: Customer, Reseller, As Customer, System, or what the store calls them." example:"Reseller"`
 	Staff *Person          `json:"staff,omitempty" doc:"The person behind Reseller and As Customer. Customers do not see it."`
 	ID    string           `json:"id,omitempty" doc:"The customer, or the name of the component of the system."`
 }
@@ -105,26 +106,33 @@ type Person struct {
 	Self string `json:"self" doc:"Where to read more."`
 }
 
-var actorLabels = map[events.ActorKind]string{
-	events.ActorCustomer: "Customer", events.ActorReseller: "Reseller",
-	events.ActorAsCustomer: "As Customer", events.ActorSystem: "System",
+var actorLabels = map[events.ActorKind]policy.Policy{
+	events.ActorCustomer: policy.CustomerLabel, events.ActorReseller: policy.ResellerLabel,
+	events.ActorAsCustomer: policy.AsCustomerLabel, events.ActorSystem: policy.SystemLabel,
 }
 
-// shownActor is an actor with the name of the staff member.
-func shownActor(kind events.ActorKind, id string, staff uuid.UUID, name string) Actor {
-	a := Actor{Kind: kind, Label: actorLabels[kind]}
-	switch kind {
-	case events.ActorSystem:
-		a.ID = id
-	case events.ActorCustomer, events.ActorAsCustomer:
-		if parsed, err := uuid.Parse(id); err == nil {
-			a.ID = wireid.Format(wireid.Customer, parsed)
-		}
-	}
+// shownActor is an actor with the name of the staff member, as the store of the
+// caller calls them.
+func shownActor(who *caller, kind events.ActorKind, id string, staff uuid.UUID, name string) Actor {
+	a := Actor{Kind: kind, Label: who.policies.Get(actorLabels[kind]), ID: actorID(kind, id)}
 	if staff != uuid.Nil {
 		a.Staff = &Person{ID: wireid.Format(wireid.Staff, staff), Name: name, Self: staffPath(staff)}
 	}
 	return a
+}
+
+// actorID is the id of an actor as callers see it: the customer's, or the name of
+// a component of the system.
+func actorID(kind events.ActorKind, id string) string {
+	switch kind {
+	case events.ActorSystem:
+		return id
+	case events.ActorCustomer, events.ActorAsCustomer:
+		if parsed, err := uuid.Parse(id); err == nil {
+			return wireid.Format(wireid.Customer, parsed)
+		}
+	}
+	return ""
 }
 
 // actorOf is the actor of an event that was read from the log, with the name of
@@ -138,7 +146,7 @@ func (s *Server) actorOf(ctx context.Context, store uuid.UUID, a events.Actor) (
 		}
 		name = personName(shown(member.State.Name), shown(member.State.Email))
 	}
-	return shownActor(a.Kind, a.ID, a.StaffID, name), nil
+	return shownActor(callerOf(ctx), a.Kind, a.ID, a.StaffID, name), nil
 }
 
 // actorFromRows is the actor of a row of a read model.
@@ -153,7 +161,7 @@ func (s *Server) actorFromRows(ctx context.Context, store uuid.UUID, a events.Ac
 			name = personName(m.Name, m.Email)
 		}
 	}
-	return shownActor(a.Kind, a.ID, a.StaffID, name), nil
+	return shownActor(callerOf(ctx), a.Kind, a.ID, a.StaffID, name), nil
 }
 
 // personName is what to call a team member.

@@ -146,6 +146,8 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/stores/{id}/rename", permitStoreWrite, "Change the name that customers see", store, 0}, s.renameStore)
 	add(s, route{p, "/v1/stores/{id}/change-hosts", permitStoreWrite, "Change the host names of the store", store, 0}, s.changeStoreHosts)
 	add(s, route{p, "/v1/stores/{id}/change-branding", permitStoreWrite, "Change logo and colour", store, 0}, s.changeStoreBranding)
+	add(s, route{g, "/v1/stores/{id}/policies", permitStoreRead, "Read what the store decides for itself, and the presets", store, 0}, s.getPolicies)
+	add(s, route{p, "/v1/stores/{id}/set-policies", permitStoreWrite, "Decide policies, now or from a time on", store, 0}, s.setPolicies)
 
 	const team = "Team"
 	add(s, route{g, "/v1/staff", permitStaffRead, "List the team", team, 0}, s.listStaff)

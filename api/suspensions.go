@@ -52,7 +52,7 @@ func (s *Server) listSuspensions(ctx context.Context, in *ListSuspensionsInput) 
 	}
 	all := []Suspension{}
 	for _, e := range found {
-		if entry, ok := suspension(e); ok {
+		if entry, ok := suspension(callerOf(ctx), e); ok {
 			all = append(all, entry)
 		}
 	}
@@ -64,10 +64,10 @@ func (s *Server) listSuspensions(ctx context.Context, in *ListSuspensionsInput) 
 
 // suspension is a line of the log as a suspension, a ban or their end; false
 // for a deletion or a restoration.
-func suspension(e projections.LogEntry) (Suspension, bool) {
+func suspension(who *caller, e projections.LogEntry) (Suspension, bool) {
 	entry := Suspension{
 		ID: wireid.Format(wireid.Event, e.EventID), Event: e.Event, Time: e.OccurredAt,
-		By: shownActor(e.ActorKind, e.ActorID, value(e.StaffID), e.StaffName),
+		By: shownActor(who, e.ActorKind, e.ActorID, value(e.StaffID), e.StaffName),
 	}
 	switch event := e.Envelope.Event.(type) {
 	case events.CustomerSuspended:

@@ -19,6 +19,7 @@ var decoders = map[string]decoder{
 	TypeStoreRenamed:         decode[StoreRenamed],
 	TypeStoreHostsChanged:    decode[StoreHostsChanged],
 	TypeStoreBrandingChanged: decode[StoreBrandingChanged],
+	TypeStorePolicySet:       decode[StorePolicySet],
 
 	TypeStaffCreated:      decode[StaffCreated],
 	TypeStaffRenamed:      decode[StaffRenamed],

@@ -46,6 +46,7 @@ func samples() map[string]events.Event {
 		events.StoreRenamed{StoreID: id1, Before: "Shop", After: "Store"},
 		events.StoreHostsChanged{StoreID: id1, Before: []string{"shop.example"}, After: []string{"shop.example", "www.shop.example"}},
 		events.StoreBrandingChanged{StoreID: id1, Before: events.Branding{Color: "#000000"}, After: events.Branding{Color: "#1f6feb"}},
+		events.StorePolicySet{StoreID: id1, Policy: "require_reason", Before: "false", After: "true", EffectiveAt: begin},
 		events.StaffCreated{StaffID: id1, Email: sealed("email"), Name: sealed("name"), Role: events.RoleOwner},
 		events.StaffRenamed{StaffID: id1, Before: sealed("before"), After: sealed("after")},
 		events.StaffEmailChanged{StaffID: id1, Before: sealed("before"), After: sealed("after")},

@@ -1,6 +1,10 @@
 package events
 
-import "github.com/google/uuid"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // Stored names of a store. Append only: never edit or reuse a value.
 const (
@@ -8,6 +12,7 @@ const (
 	TypeStoreRenamed         = "store.renamed"
 	TypeStoreHostsChanged    = "store.hosts_changed"
 	TypeStoreBrandingChanged = "store.branding_changed"
+	TypeStorePolicySet       = "store.policy_set"
 )
 
 // Branding is how a store looks to its customers.
@@ -45,15 +50,28 @@ type StoreBrandingChanged struct {
 	After   Branding  `json:"after"`
 }
 
+// StorePolicySet decides something that stores decide for themselves. It holds
+// from EffectiveAt on, and takes the place of whatever was to hold from then or
+// later. Names and values are those of internal/policy.
+type StorePolicySet struct {
+	StoreID     uuid.UUID `json:"store_id"`
+	Policy      string    `json:"policy"`
+	Before      string    `json:"before"` // in force at EffectiveAt until then
+	After       string    `json:"after"`
+	EffectiveAt time.Time `json:"effective_at"`
+}
+
 func (StoreCreated) EventType() string         { return TypeStoreCreated }
 func (StoreRenamed) EventType() string         { return TypeStoreRenamed }
 func (StoreHostsChanged) EventType() string    { return TypeStoreHostsChanged }
 func (StoreBrandingChanged) EventType() string { return TypeStoreBrandingChanged }
+func (StorePolicySet) EventType() string       { return TypeStorePolicySet }
 
 func (StoreCreated) storeEvent()         {}
 func (StoreRenamed) storeEvent()         {}
 func (StoreHostsChanged) storeEvent()    {}
 func (StoreBrandingChanged) storeEvent() {}
+func (StorePolicySet) storeEvent()       {}
 
 // Creates returns the store.
 func (e StoreCreated) Creates() []Subject {

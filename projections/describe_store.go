@@ -22,6 +22,12 @@ func describeStore(e events.StoreEvent) Description {
 	case events.StoreBrandingChanged:
 		d.Event, d.Setting = "Branding of the store changed", SettingBranding
 		d.Changes = changed(brandingChanges(e.Before, e.After)...)
+	case events.StorePolicySet:
+		d.Event, d.Setting = "Policy of the store set", e.Policy
+		d.Changes = []Change{
+			{Field: e.Policy, Before: word(e.Before), After: word(e.After)},
+			{Field: "effective_at", After: e.EffectiveAt},
+		}
 	case events.UniqClaimAborted:
 		return describeAbortedClaim()
 	}

@@ -1,6 +1,9 @@
 package customer
 
-import "github.com/stewardhq/steward/events"
+import (
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/policy"
+)
 
 // Action is something that can be done to a customer now.
 type Action string
@@ -18,21 +21,22 @@ const (
 	ActionRestore          Action = "restore"
 )
 
-// Actions lists what by could do to a customer in state s with an effect. It
-// asks the decisions themselves, so it cannot disagree with them.
-func Actions(s State, by events.Actor) []Action {
+// Actions lists what by could do to a customer in state s with an effect, under
+// the store's policies. It asks the decisions themselves, so it cannot disagree
+// with them.
+func Actions(s State, by events.Actor, policies policy.Set) []Action {
 	trials := []struct {
 		action  Action
 		command Command
 	}{
 		{ActionEditProfile, EditProfile{Profile: events.Profile{Company: otherThan(s.Profile.Company)}}},
 		{ActionChangeEmail, ChangeEmail{Email: otherText(s.Email, "someone@example.invalid")}},
-		{ActionChangeUsername, ChangeUsername{Username: otherText(s.Username, "someone-else")}},
+		{ActionChangeUsername, ChangeUsername{Username: otherText(s.Username, "someone-else"), Policies: policies}},
 		{ActionChangeExternalID, ChangeExternalID{ExternalID: otherText(s.ExternalID, "x")}},
-		{ActionSuspend, Suspend{By: by}},
+		{ActionSuspend, Suspend{By: by, Explained: true, Policies: policies}},
 		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},
-		{ActionBan, Ban{By: by}},
-		{ActionDelete, Delete{By: by}},
+		{ActionBan, Ban{By: by, Explained: true, Policies: policies}},
+		{ActionDelete, Delete{By: by, Explained: true, Policies: policies}},
 		{ActionRestore, Restore{By: by}},
 	}
 	actions := []Action{}

@@ -54,6 +54,10 @@ var (
 	ErrErased    = fault.New(fault.Conflict, "customer_erased", "the customer was erased")
 	ErrBanned    = fault.New(fault.Conflict, "customer_banned", "the customer is banned: reactivate them first")
 	ErrInvalid   = fault.New(fault.Invalid, "invalid", "some fields are not acceptable")
+
+	// What the store's policies refuse.
+	ErrNoReason         = fault.New(fault.Invalid, "reason_required", "this store wants a reason: send reason_code, reason or Steward-Reason").On("reason", "is missing")
+	ErrDeletionDisabled = fault.New(fault.Conflict, "deletion_disabled", "this store deletes no customers: suspend them instead")
 )
 
 // Decide says what follows from c, or why it may not happen.

@@ -166,7 +166,7 @@ func TestSuspend(t *testing.T) {
 	decidertest.Run(t, customer.Decider, []tcase{
 		{
 			Name: "S0-37 S1-34 keeps the reason", Given: history{created},
-			When: customer.Suspend{By: staff, ReasonCode: events.ReasonFraud, Reason: "chargeback", HoldServices: true},
+			When: customer.Suspend{By: staff, ReasonCode: events.ReasonFraud, Reason: "chargeback", HoldServices: new(true)},
 			Then: history{events.CustomerSuspended{
 				CustomerID: id, Before: events.StatusActive, After: events.StatusSuspended,
 				ReasonCode: events.ReasonFraud, Reason: events.Clear("chargeback"), HoldServices: true,
@@ -184,7 +184,7 @@ func TestSuspend(t *testing.T) {
 			Then: history{onHold},
 		},
 		{
-			Name: "can add a hold later", Given: history{created, suspended}, When: customer.Suspend{By: staff, HoldServices: true},
+			Name: "can add a hold later", Given: history{created, suspended}, When: customer.Suspend{By: staff, HoldServices: new(true)},
 			Then: history{events.CustomerSuspended{CustomerID: id, Before: events.StatusSuspended, After: events.StatusSuspended, HoldServices: true}},
 		},
 		{Name: "is for staff", Given: history{created}, When: customer.Suspend{By: self}, Err: customer.ErrStaffOnly},
@@ -283,7 +283,7 @@ func TestActions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, customer.Actions(customer.Decider.Fold(c.given), c.by)); diff != "" {
+			if diff := cmp.Diff(c.want, customer.Actions(customer.Decider.Fold(c.given), c.by, nil)); diff != "" {
 				t.Fatal(diff)
 			}
 		})

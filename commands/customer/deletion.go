@@ -1,9 +1,17 @@
 package customer
 
-import "github.com/stewardhq/steward/events"
+import (
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/policy"
+)
 
 // Delete hides the customer. Their names stay taken and nothing is lost.
-type Delete struct{ By events.Actor }
+type Delete struct {
+	By events.Actor
+	// Explained says that a reason stands beside the command.
+	Explained bool
+	Policies  policy.Set
+}
 
 // Restore undoes a deletion.
 type Restore struct{ By events.Actor }
@@ -22,6 +30,12 @@ func deleteCustomer(s State, c Delete) ([]events.CustomerEvent, error) {
 		return nil, ErrErased
 	case events.StatusDeleted:
 		return nil, nil
+	}
+	if c.Policies.Get(policy.Deletion) == policy.DeletionDisabled {
+		return nil, ErrDeletionDisabled
+	}
+	if err := explained(c.Policies, c.Explained); err != nil {
+		return nil, err
 	}
 	return []events.CustomerEvent{events.CustomerDeleted{
 		CustomerID: s.ID, Before: s.Status, After: events.StatusDeleted,

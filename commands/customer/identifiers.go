@@ -1,15 +1,22 @@
 package customer
 
 import (
+	"errors"
+
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/identity"
+	"github.com/stewardhq/steward/internal/policy"
 )
 
 // ChangeEmail changes the address that the customer is reached and found by.
 type ChangeEmail struct{ Email string }
 
-// ChangeUsername changes the name that the customer signs in with.
-type ChangeUsername struct{ Username string }
+// ChangeUsername changes the name that the customer signs in with; the empty text
+// removes it where the store's policies allow accounts without one.
+type ChangeUsername struct {
+	Username string
+	Policies policy.Set
+}
 
 // ChangeExternalID changes the customer's id in the reseller's own systems; the
 // empty text removes it.
@@ -40,11 +47,11 @@ func changeUsername(s State, c ChangeUsername) ([]events.CustomerEvent, error) {
 	if err := changeable(s); err != nil {
 		return nil, err
 	}
-	username, err := identity.Username(c.Username)
+	username, err := checkUsername(c.Username, c.Policies)
 	if err != nil {
 		return nil, ErrInvalid.On("username", err.Error())
 	}
-	after := events.Clear(username)
+	after := optional(username)
 	if after == s.Username {
 		return nil, nil
 	}
@@ -68,4 +75,23 @@ func changeExternalID(s State, c ChangeExternalID) ([]events.CustomerEvent, erro
 	return []events.CustomerEvent{events.CustomerExternalIDChanged{
 		CustomerID: s.ID, Before: s.ExternalID, After: after,
 	}}, nil
+}
+
+var (
+	errNoUsername = errors.New("is not used in this store: customers sign in with their email address")
+	errUsername   = errors.New("is missing")
+)
+
+// checkUsername returns a username as it is kept. The empty text is none.
+func checkUsername(name string, policies policy.Set) (string, error) {
+	mode := policies.Get(policy.UsernameMode)
+	switch {
+	case mode == policy.UsernameIsEmail && name != "":
+		return "", errNoUsername
+	case mode == policy.UsernameRequired && name == "":
+		return "", errUsername
+	case name == "":
+		return "", nil
+	}
+	return identity.Username(name)
 }

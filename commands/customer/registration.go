@@ -6,10 +6,11 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/identity"
+	"github.com/stewardhq/steward/internal/policy"
 )
 
-// Create opens an account. Email and username are required, nothing else is.
-// External id and profile fields that are empty are left out.
+// Create opens an account. An email address is required, and a username if the
+// store's policies say so; nothing else is. What is empty is left out.
 type Create struct {
 	CustomerID uuid.UUID
 	LoginID    uuid.UUID
@@ -18,6 +19,7 @@ type Create struct {
 	Username   string
 	ExternalID string
 	Profile    events.Profile
+	Policies   policy.Set
 }
 
 func (Create) customerCommand() {}
@@ -29,7 +31,7 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 	refused := ErrInvalid
 	email, err := identity.Email(c.Email)
 	refused = refuse(refused, "email", err)
-	username, err := identity.Username(c.Username)
+	username, err := checkUsername(c.Username, c.Policies)
 	refused = refuse(refused, "username", err)
 	externalID, err := identity.ExternalID(c.ExternalID)
 	refused = refuse(refused, "external_id", err)
@@ -39,7 +41,7 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 	}
 	return []events.CustomerEvent{events.CustomerCreated{
 		CustomerID: c.CustomerID, LoginID: c.LoginID, Origin: c.Origin, Status: events.StatusActive,
-		Email: events.Clear(email), Username: events.Clear(username), ExternalID: optional(externalID),
+		Email: events.Clear(email), Username: optional(username), ExternalID: optional(externalID),
 		Profile: withoutEmpty(profile),
 	}}, nil
 }

@@ -5,15 +5,19 @@ import (
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/identity"
+	"github.com/stewardhq/steward/internal/policy"
 )
 
-// Suspend shuts the customer out until reactivated. HoldServices also holds
-// the customer's domains.
+// Suspend shuts the customer out until reactivated. HoldServices also holds the
+// customer's domains; nil leaves that to the store's policies.
 type Suspend struct {
 	By           events.Actor
 	ReasonCode   events.ReasonCode
 	Reason       string
-	HoldServices bool
+	HoldServices *bool
+	// Explained says that a reason stands beside the command.
+	Explained bool
+	Policies  policy.Set
 }
 
 // Ban shuts the customer out; only staff can ever let them back in.
@@ -21,7 +25,9 @@ type Ban struct {
 	By           events.Actor
 	ReasonCode   events.ReasonCode
 	Reason       string
-	HoldServices bool
+	HoldServices *bool
+	Explained    bool
+	Policies     policy.Set
 }
 
 // Reactivate lets a suspended or banned customer back in. ReleaseServices also
@@ -42,7 +48,7 @@ var ReasonCodes = []events.ReasonCode{
 }
 
 func suspend(s State, c Suspend) ([]events.CustomerEvent, error) {
-	out, err := exclude(s, c.By, exclusion(c))
+	out, err := exclude(s, c)
 	switch {
 	case err != nil:
 		return nil, err
@@ -58,7 +64,7 @@ func suspend(s State, c Suspend) ([]events.CustomerEvent, error) {
 }
 
 func ban(s State, c Ban) ([]events.CustomerEvent, error) {
-	out, err := exclude(s, c.By, exclusion(c))
+	out, err := exclude(s, Suspend(c))
 	switch {
 	case err != nil:
 		return nil, err
@@ -91,30 +97,44 @@ func reactivate(s State, c Reactivate) ([]events.CustomerEvent, error) {
 	}}, nil
 }
 
-// exclusion is what suspending and banning have in common.
+// exclusion is what a suspension or ban says, as it will be kept.
 type exclusion struct {
-	By           events.Actor
 	ReasonCode   events.ReasonCode
 	Reason       string
 	HoldServices bool
 }
 
-// exclude checks an exclusion and returns it as it will be kept: a hold that is
-// in force stays, since only a reactivation releases it.
-func exclude(s State, by events.Actor, out exclusion) (exclusion, error) {
-	if by.Kind != events.ActorReseller && by.Kind != events.ActorSystem {
+// exclude checks a suspension or ban. A hold that is in force stays, since only a
+// reactivation releases it.
+func exclude(s State, c Suspend) (exclusion, error) {
+	out := exclusion{ReasonCode: c.ReasonCode}
+	if c.By.Kind != events.ActorReseller && c.By.Kind != events.ActorSystem {
 		return out, ErrStaffOnly
 	}
-	if out.ReasonCode != "" && !slices.Contains(ReasonCodes, out.ReasonCode) {
+	if c.ReasonCode != "" && !slices.Contains(ReasonCodes, c.ReasonCode) {
 		return out, ErrInvalid.On("reason_code", "is not one of the known reasons")
 	}
-	reason, err := identity.Text(out.Reason, 1000)
+	reason, err := identity.Text(c.Reason, 1000)
 	if err != nil {
 		return out, ErrInvalid.On("reason", err.Error())
 	}
 	out.Reason = reason
-	out.HoldServices = out.HoldServices || s.Hold
-	return out, changeable(s)
+	out.HoldServices = s.Hold || c.Policies.On(policy.HoldServices)
+	if c.HoldServices != nil {
+		out.HoldServices = s.Hold || *c.HoldServices
+	}
+	if err := changeable(s); err != nil {
+		return out, err
+	}
+	return out, explained(c.Policies, c.Explained || c.ReasonCode != "" || reason != "")
+}
+
+// explained refuses what was given no reason in a store that wants one.
+func explained(policies policy.Set, given bool) error {
+	if policies.On(policy.RequireReason) && !given {
+		return ErrNoReason
+	}
+	return nil
 }
 
 // already reports whether an exclusion in force says all that this one does. A

@@ -28,6 +28,7 @@ type State struct {
 	Name     string
 	Hosts    []string
 	Branding events.Branding
+	Policies Policies
 }
 
 // Create opens a store.
@@ -74,6 +75,8 @@ func Decide(s State, c Command) ([]events.StoreEvent, error) {
 		return changeHosts(s, c)
 	case ChangeBranding:
 		return changeBranding(s, c)
+	case SetPolicies:
+		return setPolicies(s, c)
 	}
 	return nil, fmt.Errorf("store: no decision for %T", c)
 }
@@ -89,6 +92,8 @@ func Evolve(s State, e events.StoreEvent) State {
 		s.Hosts = e.After
 	case events.StoreBrandingChanged:
 		s.Branding = e.After
+	case events.StorePolicySet:
+		s.Policies = s.Policies.with(e)
 	}
 	return s
 }

@@ -1,0 +1,98 @@
+package policy
+
+import "errors"
+
+var errEmpty = errors.New("is empty")
+
+// The values of a policy of yes or no.
+const (
+	on  = "true"
+	off = "false"
+)
+
+func either(whenOn, whenOff string) []Value { return []Value{{on, whenOn}, {off, whenOff}} }
+
+// Values that decisions name.
+const (
+	UsernameRequired = "required"
+	UsernameOptional = "optional"
+	UsernameIsEmail  = "email_is_username"
+
+	DeletionSoft     = "soft"
+	DeletionDisabled = "disabled"
+)
+
+// The policies.
+var (
+	UsernameMode = Policy{
+		Name: "username_mode", Default: UsernameRequired,
+		About: "Whether customers have a username beside their email address.",
+		Values: []Value{
+			{UsernameRequired, "every account has one"},
+			{UsernameOptional, "an account may have one"},
+			{UsernameIsEmail, "customers sign in with their email address, accounts have no username"},
+		},
+	}
+	RequireReason = Policy{
+		Name: "require_reason", Default: off,
+		About:  "Whether suspending, banning and deleting a customer needs a reason.",
+		Values: either("without a reason_code, a reason or a Steward-Reason it is refused", "a reason may be given"),
+	}
+	HoldServices = Policy{
+		Name: "hold_services", Default: off,
+		About:  "Whether a suspension or ban puts the customer's domains on hold when the request does not say.",
+		Values: either("their domains are held too", "their domains stay as they are"),
+	}
+	Deletion = Policy{
+		Name: "deletion", Default: DeletionSoft,
+		About: "What deleting a customer does.",
+		Values: []Value{
+			{DeletionSoft, "the account is hidden and can be restored, its names stay taken"},
+			{DeletionDisabled, "deleting is refused: suspend instead"},
+		},
+	}
+	SuspendedLabel  = Policy{Name: "suspended_label", Default: "Suspended", About: "What a suspended account is called where people read it."}
+	CustomerLabel   = Policy{Name: "customer_label", Default: "Customer", About: "What the event log calls a customer who acts."}
+	ResellerLabel   = Policy{Name: "reseller_label", Default: "Reseller", About: "What the event log calls the team when it acts."}
+	AsCustomerLabel = Policy{Name: "as_customer_label", Default: "As Customer", About: "What the event log calls the team when it acts in a customer's session."}
+	SystemLabel     = Policy{Name: "system_label", Default: "System", About: "What the event log calls Steward when it acts by itself."}
+)
+
+// Policies lists all, in the order in which they are shown.
+var Policies = []Policy{
+	UsernameMode, RequireReason, HoldServices, Deletion,
+	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
+}
+
+// Preset is a set of policies that go together: how another product behaves.
+type Preset struct {
+	Name  string
+	About string
+	Set   Set
+}
+
+// Presets lists all presets. Policies that one does not name have their default.
+var Presets = []Preset{
+	{"opensrs", "A reseller's storefront: suspended or active, nothing is deleted.", Set{
+		Deletion.Name: DeletionDisabled,
+	}},
+	{"clientxcms", "A hosting client area: customers are found by email and can be deleted softly.", Set{
+		UsernameMode.Name: UsernameIsEmail,
+	}},
+	{"bss", "A business portal whose users are contacts and known by their email.", Set{
+		UsernameMode.Name: UsernameIsEmail, Deletion.Name: DeletionDisabled,
+	}},
+	{"pantry", "Logins that staff manage by hand and that are enabled or disabled.", Set{
+		SuspendedLabel.Name: "Disabled",
+	}},
+}
+
+// Called returns a preset.
+func Called(name string) (Preset, bool) {
+	for _, p := range Presets {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Preset{}, false
+}
