@@ -34,7 +34,9 @@ type committed struct {
 
 // commit decides about a write and carries it out. When it returns, everything that the answer tells about
 // is on disk, refusals included: otherwise a crash could turn the reason for a refusal into a lie.
-func (n *Node) commit(ctx context.Context, w write) (committed, error) {
+func (n *Node) commit(ctx context.Context, w write) (result committed, err error) {
+	defer n.condition.rescue(&err)
+	defer func() { err = n.condition.diagnose(err) }()
 	ids := make([]uuid.UUID, len(w.events))
 	for i, e := range w.events {
 		ids[i] = e.id
@@ -42,6 +44,9 @@ func (n *Node) commit(ctx context.Context, w write) (committed, error) {
 	if w.operation != appendEvents {
 		// A deletion is checked like an append of one event that nobody has written yet.
 		ids = []uuid.UUID{uuid.New()}
+	}
+	if err := n.condition.writable(); err != nil {
+		return committed{}, err
 	}
 	if err := n.space.check(); err != nil {
 		return committed{}, err
@@ -56,7 +61,7 @@ func (n *Node) commit(ctx context.Context, w write) (committed, error) {
 		return committed{}, err
 	}
 	if batch == nil {
-		return result, n.horizon.reach(ctx, newest, n.stopped)
+		return result, n.horizon.reach(ctx, newest, n.condition)
 	}
 	durable, err := n.sync(batch, newest)
 	if err != nil {
@@ -73,8 +78,8 @@ func (n *Node) commit(ctx context.Context, w write) (committed, error) {
 func (n *Node) commitLocked(w write, ids []uuid.UUID) (committed, *pebble.Batch, uint64, error) {
 	n.write.Lock()
 	defer n.write.Unlock()
-	if n.failure != nil {
-		return committed{}, nil, 0, n.failure
+	if err := n.condition.writable(); err != nil {
+		return committed{}, nil, 0, err
 	}
 	h, err := n.heads.get(w.stream.base, n.loadHead)
 	if err != nil {
@@ -134,7 +139,7 @@ func (n *Node) apply(t *transaction) error {
 		err = n.db.ApplyNoSyncWait(t.batch, pebble.Sync)
 	}
 	if err != nil {
-		return n.fail(fmt.Errorf("write to the store: %w", err))
+		return n.condition.fail(fmt.Errorf("write to the store: %w", err))
 	}
 	last := t.events[len(t.events)-1]
 	n.next, n.last, n.lastCreated = t.next, last.position, t.created
@@ -167,9 +172,7 @@ func (n *Node) sync(batch *pebble.Batch, newest uint64) (uint64, error) {
 		newest, err = n.mark.advance(newest)
 	}
 	if err != nil {
-		n.write.Lock()
-		defer n.write.Unlock()
-		return 0, n.fail(fmt.Errorf("sync the store: %w", err))
+		return 0, n.condition.fail(fmt.Errorf("sync the store: %w", err))
 	}
 	return newest, closeBatch(batch)
 }
@@ -179,14 +182,4 @@ func closeBatch(batch *pebble.Batch) error {
 		return fmt.Errorf("release a batch: %w", err)
 	}
 	return nil
-}
-
-// fail stops all further writes: after a write of unknown fate the node's memory and the disk may differ,
-// and only opening the store again tells which of the two is right. The caller holds the write lock.
-func (n *Node) fail(err error) error {
-	if n.failure == nil {
-		n.failure = errFailed(err)
-		n.log.Error("the event store takes no more writes until it is opened again", "error", err)
-	}
-	return n.failure
 }

@@ -78,7 +78,7 @@ func (n *Node) loadHead(base []byte, asOf uint64) (head, error) {
 		return h, fmt.Errorf("look up stream %q: %w", base, err)
 	}
 	if broken {
-		return h, fmt.Errorf("stream %q: broken entry in the name index", base)
+		return h, fmt.Errorf("stream %q: %w: broken entry in the name index", base, errBrokenIndex)
 	}
 
 	h.last, h.lastPosition, err = n.lastIndexed(false, h.number, asOf)
@@ -131,7 +131,7 @@ func indexEntry(it *pebble.Iterator, prefix int) (revision int64, position uint6
 func readPosition(value []byte) (uint64, error) {
 	position, size := binary.Uvarint(value)
 	if size <= 0 {
-		return 0, fmt.Errorf("broken entry in the stream index: %x", value)
+		return 0, fmt.Errorf("%w: broken entry in the stream index: %x", errBrokenIndex, value)
 	}
 	return position, nil
 }

@@ -100,15 +100,15 @@ func (h *horizon) past(position uint64) <-chan struct{} {
 	return h.changed
 }
 
-// reach waits until everything up to the position is durable.
-func (h *horizon) reach(ctx context.Context, position uint64, stopped <-chan struct{}) error {
+// reach waits until everything up to the position is durable, which it may never be once writing has ended.
+func (h *horizon) reach(ctx context.Context, position uint64, c *condition) error {
 	for h.durable.Load() < position {
 		select {
 		case <-h.past(position - 1):
 		case <-ctx.Done():
 			return contextStatus(ctx)
-		case <-stopped:
-			return errStopping()
+		case <-c.ended:
+			return c.writable()
 		}
 	}
 	return nil

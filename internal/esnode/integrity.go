@@ -89,31 +89,31 @@ func checkOn(ctx context.Context, files vfs.FS, dir string, options CheckOptions
 		return report, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-
-	s, err := inspect(files, dir, lock)
+	report.Problems = []Problem{}
+	err = look(files, dir, lock, func(s *inspected) error {
+		if s == nil {
+			return fmt.Errorf("check the event store in %s: there is no event store; name the directory that holds its files", dir)
+		}
+		w := &walk{
+			ctx: ctx, files: files, dir: dir, db: s.db, tables: s.db, options: s.options, progress: options.Progress, report: &report,
+			acknowledged: s.acknowledged,
+		}
+		if s.mark != nil {
+			w.add(*s.mark)
+		}
+		return w.run()
+	})
 	var problem *Problem
-	switch {
-	case errors.As(err, &problem):
+	if errors.As(err, &problem) {
 		report.Problems = append(report.Problems, *problem)
-		return report, nil
-	case err != nil:
-		return report, err
-	case s == nil:
-		return report, fmt.Errorf("check the event store in %s: there is no event store; name the directory that holds its files", dir)
+		err = nil
 	}
-	defer func() { err = errors.Join(err, s.db.Close()) }()
-	w := &walk{
-		ctx: ctx, files: files, dir: dir, db: s.db, tables: s.db, options: s.options, progress: options.Progress, report: &report,
-		acknowledged: s.acknowledged,
-	}
-	if s.mark != nil {
-		w.add(*s.mark)
-	}
-	return report, w.run()
+	return report, err
 }
 
 // Check goes through the whole store as it stands, while the node serves.
 func (n *Node) Check(ctx context.Context, options CheckOptions) (report CheckReport, err error) {
+	defer n.condition.rescue(&err)
 	n.closing.RLock()
 	defer n.closing.RUnlock()
 	if n.isStopped() {
@@ -123,7 +123,7 @@ func (n *Node) Check(ctx context.Context, options CheckOptions) (report CheckRep
 	acknowledged := n.horizon.position()
 	snapshot := n.db.NewSnapshot()
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
-	settings, release := storeOptions(n.files, n.log, func(error) {})
+	settings, release := storeOptions(n.files, storeLog{log: n.log}, func(string, error) {})
 	defer release()
 	settings.EnsureDefaults()
 	w := &walk{
@@ -141,28 +141,39 @@ type inspected struct {
 	mark         *Problem // what is wrong with the mark, if something is
 }
 
-// inspect opens a store without changing it. It returns nil when there is none, and a *Problem when it is
-// damaged so much that nothing of it can be read.
-func inspect(files vfs.FS, dir string, lock *pebble.Lock) (*inspected, error) {
+// look opens a store without changing it and shows it to view: nil when there is none. It fails with a *Problem
+// when the store is damaged so much that nothing of it can be read.
+func look(files vfs.FS, dir string, lock *pebble.Lock, view func(*inspected) error) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case fatal:
+			err = &Problem{File: dir, Text: "the event store cannot be read: " + r.message, Remedy: remedyRestore}
+		default:
+			panic(r)
+		}
+	}()
 	s := &inspected{}
-	acknowledged, _, err := readMark(files, dir)
+	s.acknowledged, _, err = readMark(files, dir)
 	if err != nil && !errors.As(err, &s.mark) {
-		return nil, err
+		return err
 	}
-	s.acknowledged = acknowledged
-	settings, release := storeOptions(files, slog.New(slog.DiscardHandler), func(error) {})
+	settings, release := storeOptions(files, storeLog{log: slog.New(slog.DiscardHandler)}, func(string, error) {})
 	defer release()
 	settings.ReadOnly, settings.Lock = true, lock
 	settings.EnsureDefaults()
 	s.options = settings
 	s.db, err = pebble.Open(dir, settings)
 	if errors.Is(err, pebble.ErrDBDoesNotExist) {
-		return nil, nothingLeft(files, dir, acknowledged)
+		if err := nothingLeft(files, dir, s.acknowledged); err != nil {
+			return err
+		}
+		return view(nil)
 	}
 	if err != nil {
-		return nil, openProblem(dir, err)
+		return openProblem(dir, err)
 	}
-	return s, nil
+	return errors.Join(view(s), s.db.Close())
 }
 
 // nothingLeft tells a store that was never written to from one that has lost what leads to its files.

@@ -56,7 +56,9 @@ func (w *walk) run() error {
 	for _, family := range []byte{familyStream, familyMetastream, familyID, familyMetaID, familyName, familyMetaName} {
 		w.wanted[family], w.found[family] = &tally{}, &tally{}
 	}
-	w.report.Problems = []Problem{}
+	if w.report.Problems == nil {
+		w.report.Problems = []Problem{}
+	}
 	w.report.Acknowledged = w.acknowledged
 	if err := w.findEnd(); err != nil {
 		return err

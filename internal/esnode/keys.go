@@ -2,6 +2,7 @@ package esnode
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -23,6 +24,9 @@ const (
 
 // tombstoneRevision is the revision of a $streamDeleted event, and so the last revision of a deleted stream.
 const tombstoneRevision = math.MaxInt64
+
+// errBrokenIndex says that an index does not lead to what it should lead to.
+var errBrokenIndex = errors.New("broken index")
 
 // fingerprintSize is how much of an event id its index keeps. The index only narrows the search down, the
 // stored event decides, so the size trades disk space against useless look-ups.
@@ -84,7 +88,7 @@ func appendOrdered(key []byte, v uint64) []byte {
 // readOrdered is the inverse of appendOrdered; it returns what follows the number.
 func readOrdered(key []byte) (uint64, []byte, error) {
 	if len(key) == 0 || int(key[0]) > 8 || len(key) < 1+int(key[0]) {
-		return 0, nil, fmt.Errorf("broken number in key %x", key)
+		return 0, nil, fmt.Errorf("%w: broken number in key %x", errBrokenIndex, key)
 	}
 	n := int(key[0])
 	var v uint64

@@ -3,6 +3,7 @@ package esnode
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,6 +16,9 @@ func (n *Node) viewEvent(position uint64, view func(*event) error) error {
 		return view(e)
 	}
 	value, closer, err := n.db.Get(eventKey(position))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("%w: there is no event at position %d", errBrokenIndex, position)
+	}
 	if err != nil {
 		return fmt.Errorf("read the event at position %d: %w", position, err)
 	}

@@ -51,13 +51,13 @@ func (n *Node) collectors() []prometheus.Collector {
 		Namespace: "steward", Subsystem: "esnode", Name: "durable_position",
 		Help: "Position of the newest event known to be on disk.",
 	}, func() float64 { return float64(n.horizon.position()) })
-	return []prometheus.Collector{
+	return append(n.healthCollectors(), []prometheus.Collector{
 		m.appends, m.events, m.bytes, m.sync, m.group, m.subscriptions.count, position,
 		lag("all_subscription_lag_bytes", "Bytes of events on disk that the slowest subscription to the log has not been sent.",
 			ofAll, func(p *progress) uint64 { return behind(n.horizon.position(), p.at.Load()) }),
 		lag("stream_subscription_lag_events", "Events that the slowest subscription to a stream knows of and has not been sent.",
 			ofStream, func(p *progress) uint64 { return p.left.Load() }),
-	}
+	}...)
 }
 
 // kind is what a subscription is to. Streams have no labels of their own: there are too many of them.

@@ -42,6 +42,9 @@ type Node struct {
 	mark       *mark
 	unregister func()
 
+	condition *condition
+	disk      *disk
+
 	space   space
 	heads   *heads
 	tail    *tail
@@ -52,7 +55,6 @@ type Node struct {
 	next        uint64 // the position that the next event gets
 	last        uint64 // the position of the newest event
 	lastCreated int64  // its time: later events are never older
-	failure     error  // why nothing is written any more
 
 	stop    sync.Once
 	stopped chan struct{}
@@ -98,7 +100,9 @@ func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 	if n.clock == nil {
 		n.clock = time.Now
 	}
-	n.files, n.space.files, n.space.dir = files, files, dir
+	n.condition = newCondition(dir, n.log)
+	n.disk = newDisk(files, dir, func(err error) { _ = n.condition.fail(err) }, n.reportFull)
+	n.files, n.space.files, n.space.dir, n.space.waiting = files, files, dir, &n.disk.waiting
 	if err := n.openStore(); err != nil {
 		return nil, err
 	}
@@ -132,41 +136,80 @@ func (n *Node) openStore() (err error) {
 	if err := n.verify(); err != nil {
 		return err
 	}
-	options, release := storeOptions(n.files, n.log, func(error) {})
+	return n.orStuck(n.openForWriting)
+}
+
+// orStuck does something with Pebble that writes. When a goroutine of Pebble's stands still because a write
+// failed, it does not wait for it to go on.
+func (n *Node) orStuck(do func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { done <- err }()
+		defer n.condition.rescue(&err)
+		err = do()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-n.disk.stuck:
+	}
+	return fmt.Errorf("the files stay locked until this process ends: %w", n.condition.writable())
+}
+
+func (n *Node) openForWriting() (err error) {
+	options, release := storeOptions(n.disk, storeLog{n.log, n.endPebble}, n.condition.damage)
 	defer release()
 	options.Lock = n.lock
 	n.db, err = pebble.Open(n.dir, options)
 	if err != nil {
-		return err
+		return openProblem(n.dir, err)
 	}
 	if err := n.takeUp(); err != nil {
 		return errors.Join(err, n.db.Close())
 	}
+	n.disk.opening.Store(false)
 	return nil
+}
+
+// endPebble is what happens when Pebble cannot go on: nothing is written any more, and the goroutine that found
+// out stands still with whatever locks it holds. Most reads need none of them.
+func (n *Node) endPebble(message string) {
+	_ = n.condition.fail(fmt.Errorf("pebble cannot go on: %s", message))
+	n.disk.park()
+}
+
+// reportFull tells the operator that the disk is full, and when it no longer is.
+func (n *Node) reportFull(full bool) {
+	if full {
+		n.log.Error("the disk of the event store is full: writes wait until there is room, reads go on", "directory", n.dir)
+		return
+	}
+	n.log.Info("the event store writes again", "directory", n.dir)
 }
 
 // verify looks at the store before anything in it is changed: Pebble removes the files that a damaged
 // manifest does not name, and with them what could still be saved.
 func (n *Node) verify() (err error) {
-	s, err := inspect(n.files, n.dir, n.lock)
-	if err != nil || s == nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.db.Close()) }()
-	if s.mark != nil {
-		return s.mark
-	}
-	end, err := lastEvent(s.db, false)
-	if err != nil {
-		return unreadable(n.dir, err)
-	}
-	if end.last < s.acknowledged {
-		return lostEnd(n.files, n.dir, end, s.acknowledged)
-	}
-	if err := verifyReplay(s.db); err != nil {
-		return unreadable(n.dir, err)
-	}
-	return nil
+	return look(n.files, n.dir, n.lock, func(s *inspected) error {
+		if s == nil {
+			return nil
+		}
+		if s.mark != nil {
+			return s.mark
+		}
+		end, err := lastEvent(s.db, false)
+		if err != nil {
+			return unreadable(n.dir, err)
+		}
+		if end.last < s.acknowledged {
+			return lostEnd(n.files, n.dir, end, s.acknowledged)
+		}
+		if err := verifyReplay(s.db); err != nil {
+			return unreadable(n.dir, err)
+		}
+		return nil
+	})
 }
 
 // takeUp continues the log where it ends. Whatever Pebble brought back from its write-ahead log is on disk.
@@ -181,7 +224,7 @@ func (n *Node) takeUp() error {
 	n.last, n.next, n.lastCreated = end.last, end.next, end.created
 	n.horizon = newHorizon(n.last)
 	n.tail = &tail{maxBytes: tailBytes, from: n.last}
-	n.mark, err = openMark(n.files, n.dir, n.last)
+	n.mark, err = openMark(n.disk, n.dir, n.last)
 	return err
 }
 
@@ -206,17 +249,15 @@ func (n *Node) checkFormat() error {
 
 // Close stops serving, ends all subscriptions, waits for the calls that are being answered and closes the
 // store. Calling it again does nothing and returns what the first call did.
+//
+// When a write failed so that Pebble could not go on, Close leaves the files as they are, says so, and keeps them
+// locked until the process ends. Nothing acknowledged is lost by that.
 func (n *Node) Close() error {
 	n.close.Do(func() {
 		n.shutdown()
-		n.write.Lock()
-		failed := n.failure != nil
-		n.failure = errStopping()
-		n.write.Unlock()
 		n.unregister()
-		n.closing.Lock()
-		defer n.closing.Unlock()
-		n.closed = errors.Join(n.closeStore(failed), n.lock.Close())
+		whole := n.condition.end(errStopping())
+		n.closed = n.orStuck(func() error { return n.closeStore(whole) })
 		if n.closed != nil {
 			n.closed = fmt.Errorf("close the event store in %s: %w", n.dir, n.closed)
 		}
@@ -224,13 +265,18 @@ func (n *Node) Close() error {
 	return n.closed
 }
 
-// closeStore closes Pebble, which syncs the log, and marks its end, unless writing has failed.
-func (n *Node) closeStore(failed bool) error {
-	if err := n.db.Close(); err != nil || failed {
-		return errors.Join(err, n.mark.close())
+// closeStore closes Pebble, which syncs the log, and marks its end if all of it was written.
+func (n *Node) closeStore(whole bool) error {
+	n.write.Lock()
+	defer n.write.Unlock()
+	n.closing.Lock()
+	defer n.closing.Unlock()
+	close(n.disk.closing)
+	err := n.db.Close()
+	if err == nil && whole {
+		_, err = n.mark.advance(n.last)
 	}
-	_, err := n.mark.advance(n.last)
-	return errors.Join(err, n.mark.close())
+	return errors.Join(err, n.mark.close(), n.lock.Close())
 }
 
 var _ io.Closer = (*Node)(nil)

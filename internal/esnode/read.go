@@ -35,7 +35,9 @@ func (s *streamsServer) Read(request *streams.ReadReq, call streams.Streams_Read
 	return finish(call.Context(), s.node.serveRead(request.GetOptions(), call))
 }
 
-func (n *Node) serveRead(options *streams.ReadReq_Options, call streams.Streams_ReadServer) error {
+func (n *Node) serveRead(options *streams.ReadReq_Options, call streams.Streams_ReadServer) (err error) {
+	defer n.condition.rescue(&err)
+	defer func() { err = n.condition.diagnose(err) }()
 	r := &reader{node: n, call: call, resolve: options.GetResolveLinks()}
 	switch form := options.GetUuidOption().GetContent().(type) {
 	case *streams.ReadReq_Options_UUIDOption_Structured:
@@ -45,7 +47,6 @@ func (n *Node) serveRead(options *streams.ReadReq_Options, call streams.Streams_
 	default:
 		return errInvalid("'%T' is not a valid uuid option.", form)
 	}
-	var err error
 	if r.filter, err = parseFilter(options); err != nil {
 		return err
 	}

@@ -111,6 +111,7 @@ func (n *Node) isStopped() bool {
 // shutdown ends the service: new calls are refused, subscriptions end, and calls in progress are finished.
 func (n *Node) shutdown() {
 	n.stop.Do(func() { close(n.stopped) })
+	n.disk.giveUp()
 	n.servers.Lock()
 	server := n.server
 	n.servers.Unlock()
@@ -118,8 +119,17 @@ func (n *Node) shutdown() {
 		return
 	}
 	cut := time.AfterFunc(closePatience, server.Stop)
-	server.GracefulStop()
-	cut.Stop()
+	defer cut.Stop()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		server.GracefulStop()
+	}()
+	select {
+	case <-answered:
+	case <-n.disk.stuck:
+		// A call may have got stuck with it.
+	}
 }
 
 // Listen opens a Unix socket for ServeListener that only its owner may use. When it has returned, clients can

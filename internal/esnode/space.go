@@ -9,9 +9,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// reservedBytes is how much of the disk appends leave free. Pebble cannot survive a disk that fills up under
-// it, and what it has taken on already still needs room: full memtables, and the copies that a compaction
-// makes. So appends stop earlier, and reading goes on.
+// reservedBytes is how much of the disk appends leave free. What Pebble has taken on already still needs room:
+// full memtables, and the copies that a compaction makes. So appends stop earlier, and reading goes on. When
+// something else takes the reserve, writes that are under way wait; see disk.
 const reservedBytes = 128 << 20
 
 // spaceInterval is how often the disk is looked at. No disk fills the reserve within it.
@@ -21,12 +21,16 @@ const spaceInterval = 100 * time.Millisecond
 type space struct {
 	files   vfs.FS
 	dir     string
-	checked atomic.Int64 // when there was last room enough, in nanoseconds
+	checked atomic.Int64  // when there was last room enough, in nanoseconds
+	waiting *atomic.Int64 // how many writes wait for room
 }
 
 // check refuses while the disk is nearly full. After a refusal it looks again each time, so appends go on as
 // soon as there is room.
 func (s *space) check() error {
+	if s.waiting.Load() > 0 {
+		return status.Errorf(codes.ResourceExhausted, "the disk of the event store in %s is full; make room and appends go on by themselves", s.dir)
+	}
 	now := time.Now().UnixNano()
 	if now-s.checked.Load() < int64(spaceInterval) {
 		return nil

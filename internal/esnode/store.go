@@ -3,6 +3,9 @@ package esnode
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
+	"runtime"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -19,9 +22,8 @@ const (
 	dataBlockBytes = 32 << 10
 )
 
-// storeOptions are Pebble's settings; damaged is told of everything that Pebble cannot read. The second result
-// gives back what they hold once Pebble is open.
-func storeOptions(files vfs.FS, log *slog.Logger, damaged func(error)) (*pebble.Options, func()) {
+// storeOptions are Pebble's settings. The second result gives back what they hold once Pebble is open.
+func storeOptions(files vfs.FS, log storeLog, damaged func(file string, err error)) (*pebble.Options, func()) {
 	cache := pebble.NewCache(blockCacheBytes)
 	options := &pebble.Options{
 		FS:                          files,
@@ -32,10 +34,10 @@ func storeOptions(files vfs.FS, log *slog.Logger, damaged func(error)) (*pebble.
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
-		Logger:                      storeLog{log},
+		Logger:                      log,
 		EventListener: &pebble.EventListener{
 			// Without a listener Pebble ends the process.
-			DataCorruption: func(info pebble.DataCorruptionInfo) { damaged(fmt.Errorf("%s: %w", info.Path, info.Details)) },
+			DataCorruption: func(info pebble.DataCorruptionInfo) { damaged(info.Path, info.Details) },
 		},
 	}
 	for i := range options.Levels {
@@ -51,7 +53,10 @@ func storeOptions(files vfs.FS, log *slog.Logger, damaged func(error)) (*pebble.
 }
 
 // storeLog passes on what Pebble has to say. Its notes about compactions and the like are for debugging.
-type storeLog struct{ log *slog.Logger }
+type storeLog struct {
+	log   *slog.Logger
+	fatal func(message string) // what to do when Pebble cannot go on; it must not return
+}
 
 // Infof implements pebble.Logger.
 func (l storeLog) Infof(format string, args ...any) {
@@ -64,8 +69,32 @@ func (l storeLog) Errorf(format string, args ...any) {
 }
 
 // Fatalf implements pebble.Logger. Pebble calls it when it cannot go on, and relies on not coming back.
+//
+// A panic is for the goroutines of the node, which end their call with it; see rescue. In one of Pebble's own it
+// would end the process, and the reads with it. There fatal decides.
 func (l storeLog) Fatalf(format string, args ...any) {
-	message := "pebble: " + fmt.Sprintf(format, args...)
-	l.log.Error(message)
-	panic(message)
+	message := fmt.Sprintf(format, args...)
+	l.log.Error("pebble: " + message)
+	if l.fatal == nil || calledByNode() {
+		panic(fatal{message})
+	}
+	l.fatal(message)
 }
+
+// calledByNode reports whether this goroutine came to Pebble from the node.
+func calledByNode() bool {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasPrefix(frame.Function, packagePath) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// packagePath is what the names of this package's functions begin with.
+var packagePath = reflect.TypeFor[Node]().PkgPath() + "."
