@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,15 +22,16 @@ type client struct {
 
 	calls atomic.Int64 // changed under mu
 
+	dead chan struct{} // closed when the client's loop has ended
+
 	mu      sync.Mutex
 	retired bool
 	overdue *time.Timer // since it was retired
 }
 
 // retirement is how long calls may stay in a retired client. Only those stay
-// longer that wait for the client's loop after it died, as it may when a node
-// names a leader that cannot be reached; closing the client makes them panic,
-// which [guard] expects.
+// longer that wait for the client's loop after it ended (see [client.redirect]);
+// closing the client makes them panic, which [guard] expects.
 const retirement = 20 * time.Second
 
 // enter admits a call; it refuses once the client was retired.
@@ -75,11 +77,22 @@ func (c *client) close() { _ = c.esdb.Close() } // always nil, and harmless twic
 // a discovery that fails. It takes at most [connectSeconds] for each address,
 // whatever ctx says; the client comes with one call admitted.
 func connect(t target) (*client, error) {
-	inner, err := esdb.NewClient(t.client(abort))
+	c := &client{dead: make(chan struct{})}
+	inner, err := esdb.NewClient(t.client(func(_ esdb.LogLevel, format string, args ...any) {
+		if len(args) != 1 {
+			return
+		}
+		switch format {
+		case reportsFailure:
+			abort(args[0])
+		case reportsRedirection:
+			c.redirect(t, args[0])
+		}
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("event store %s: %w", t.name, err)
 	}
-	c := &client{esdb: inner}
+	c.esdb = inner
 	c.calls.Store(1)
 	if _, err := inner.GetServerVersion(); err != nil {
 		c.retire()
@@ -105,17 +118,42 @@ func connectCause(err error) error {
 // aborted carries the error of a lost connection past the client's own handling.
 type aborted struct{ err error }
 
-// abort is the client's logger. The client reports every failed call to it just
-// before it would tell its own loop to discover the node anew: a loop that other
-// calls wait for without looking at their ctx, that dies when a discovery fails,
-// and that forgets to close the old connection. A lost connection therefore
-// leaves the call right here; [guard] receives it, and the client is replaced.
-func abort(_ esdb.LogLevel, format string, args ...any) {
-	if format != "unexpected exception: %v" || len(args) != 1 {
-		return
-	}
-	if err, ok := args[0].(error); ok && status.Code(err) == codes.Unavailable {
+// What the client logs, and where: the logger is the one place where it can be
+// interfered with.
+const (
+	reportsFailure     = "unexpected exception: %v"         // in the call that failed
+	reportsRedirection = "Connecting to leader node %s ..." // in the loop
+)
+
+// abort is what the client's logger does with the error of a call. The client
+// reports every failed call just before it would tell its own loop to discover
+// the node anew: a loop that other calls wait for without looking at their ctx,
+// that dies when a discovery fails, and that forgets to close the old connection.
+// A lost connection therefore leaves the call right here; [guard] receives it,
+// and the client is replaced.
+func abort(reason any) {
+	if err, ok := reason.(error); ok && status.Code(err) == codes.Unavailable {
 		panic(aborted{err})
+	}
+}
+
+// redirect is what the client's logger does when the loop is about to follow a
+// node to the leader that it named. The loop forgets to close a connection to a
+// leader that does not answer, and that connection would try for ever. So who is
+// named is asked first; if there is no answer, the loop ends here, and with it
+// the client.
+func (c *client) redirect(t target, leader any) {
+	t.config.Address, _ = leader.(string)
+	t.config.GossipSeeds, t.config.DnsDiscover = nil, false
+	probe, err := esdb.NewClient(t.client(esdb.NoopLogging()))
+	if err == nil {
+		_, err = probe.GetServerVersion()
+		_ = probe.Close() // always nil
+	}
+	if err != nil {
+		c.retire()
+		close(c.dead)
+		runtime.Goexit()
 	}
 }
 
@@ -135,6 +173,9 @@ func guard(fn func() error) (err error) {
 
 // errPanic marks a message that the client did not understand.
 var errPanic = errors.New("event store client panicked")
+
+// errDead ends the calls of a client whose loop has ended.
+var errDead = errors.New("the client lost its way to the leader")
 
 // errSlow ends a call that the store did not answer in the time it has.
 var errSlow = errors.New("no answer in time")

@@ -29,9 +29,10 @@
 //	15, 18 stream metadata                         written only by the copy of a log, as events with their own ids
 //	16 backwards without From reads event 0        From is always given
 //	17 errors of opening a read are not mapped     errors are classified by errors.As and by their gRPC code
-//	19 credentials are dropped without TLS         Open refuses the combination. That the client never asks for
-//	                                               the leader is welcome: followers forward, and the redirection,
-//	                                               which may leak, happens only with a server that insists
+//	19 credentials are dropped without TLS; the    Open refuses the combination. That the leader is never asked
+//	   leader is never asked for                   for is welcome: followers forward. A server that insists names
+//	                                               its leader, and the client follows, which leaks a connection
+//	                                               if there is no answer: so the answer is looked for first
 //	20 a bad defaultDeadline is swallowed; logs    Open refuses it; the logger is the hook of trap 2 and prints
 //	   go to standard output                       nothing
 //	21 a subscription ends with its opening ctx    it has a ctx of its own that lasts as long as it does

@@ -310,16 +310,10 @@ func (b *block) contend(ctx context.Context, rng *rand.Rand, number int, s *even
 // verify compares what was said with what is in the log, and what was delivered
 // with the log.
 func (b *block) verify(begin events.Position) {
-	var log []events.Record
-	for after := begin; ; after = log[len(log)-1].Position {
-		page, err := b.direct.ReadAll(context.Background(), after, 5000)
-		if err != nil {
-			b.t.Errorf("%s: %v", b.name, err)
-			return
-		}
-		if log = append(log, page...); len(page) < 5000 {
-			break
-		}
+	log, err := b.settled(begin)
+	if err != nil {
+		b.t.Errorf("%s: %v", b.name, err)
+		return
 	}
 	b.campaign.events.Add(int64(len(log)))
 
@@ -336,9 +330,36 @@ func (b *block) verify(begin events.Position) {
 	for id, r := range found {
 		b.t.Errorf("%s: nobody appended event %s of %s", b.name, id, r.Stream)
 	}
-	for i, w := range b.witnesses {
-		if err := w.delivered(log); err != nil {
-			b.t.Errorf("%s: subscription %d: %v", b.name, i, err)
+}
+
+// settled returns the log since begin as every subscription delivered it. An
+// append whose outcome stayed unknown may be on its way still, so the log may
+// grow while it is looked at.
+func (b *block) settled(begin events.Position) ([]events.Record, error) {
+	for limit := time.Now().Add(2 * recovery); ; {
+		var log []events.Record
+		for after := begin; ; after = log[len(log)-1].Position {
+			page, err := b.direct.ReadAll(context.Background(), after, 5000)
+			if err != nil {
+				return nil, err
+			}
+			if log = append(log, page...); len(page) < 5000 {
+				break
+			}
+		}
+		grown := false
+		for i, w := range b.witnesses {
+			more, err := w.delivered(log)
+			if err != nil {
+				return nil, fmt.Errorf("subscription %d: %w", i, err)
+			}
+			grown = grown || more
+		}
+		if !grown {
+			return log, nil
+		}
+		if time.Now().After(limit) {
+			return nil, errors.New("subscriptions deliver what the log does not have")
 		}
 	}
 }
@@ -402,28 +423,29 @@ func (w *witness) saw(id uuid.UUID) <-chan struct{} {
 	return c
 }
 
-// delivered waits for the end of the log and fails unless exactly the log came.
-func (w *witness) delivered(log []events.Record) error {
+// delivered waits for the end of the log and fails unless exactly the log came, or
+// more tells that still more came after it.
+func (w *witness) delivered(log []events.Record) (more bool, err error) {
 	if len(log) > 0 {
-		limit := time.NewTimer(2 * recovery)
+		limit := time.NewTimer(4 * recovery)
 		defer limit.Stop()
 		select {
 		case <-w.saw(log[len(log)-1].ID):
 		case <-limit.C:
-			return errors.New("the end of the log was not delivered")
+			return false, errors.New("the end of the log was not delivered")
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, r := range w.records {
-		if i >= len(log) || r.ID != log[i].ID || r.Position != log[i].Position || r.Revision != log[i].Revision {
-			return fmt.Errorf("record %d of %d is %s at %v, which is not what the log has there", i, len(w.records), r.ID, r.Position)
+	for i, r := range w.records[:min(len(w.records), len(log))] {
+		if r.ID != log[i].ID || r.Position != log[i].Position || r.Revision != log[i].Revision {
+			return false, fmt.Errorf("record %d is %s at %v, the log has %s at %v", i, r.ID, r.Position, log[i].ID, log[i].Position)
 		}
 	}
-	if len(w.records) != len(log) {
-		return fmt.Errorf("%d of %d records were delivered", len(w.records), len(log))
+	if len(w.records) < len(log) {
+		return false, fmt.Errorf("%d of %d records were delivered", len(w.records), len(log))
 	}
-	return nil
+	return len(w.records) > len(log), nil
 }
 
 func (b *block) subscribe(ctx context.Context, s *eventstore.Store, w *witness, after events.Position) {
