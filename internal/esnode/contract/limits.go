@@ -115,8 +115,12 @@ func limitCases() []testCase {
 			broken := proposed(st.id("0"), kind, []byte("{not json"))
 			text := proposed(st.id("1"), kind, []byte("words"))
 			text.Metadata["content-type"] = "text/plain"
-			st.mustSend(expectNoStream, broken, text)
-			events := st.reads(esdb.ReadStreamOptions{From: esdb.Start{}}, 10, "0", "1")
+			nearly := withProperty(proposed(st.id("2"), kind, []byte("{}")), "content-type", "application/json; charset=utf-8")
+			st.mustSend(expectNoStream, broken, text, nearly)
+			events := st.reads(esdb.ReadStreamOptions{From: esdb.Start{}}, 10, "0", "1", "2")
+			if got := events[2].Event; got.ContentType != "application/octet-stream" {
+				t.Errorf("JSON with a character set came back as %q", got.ContentType)
+			}
 			if got := events[0].Event; got.ContentType != "application/json" || string(got.Data) != "{not json" {
 				t.Errorf("broken JSON came back as %q %q", got.ContentType, got.Data)
 			}
