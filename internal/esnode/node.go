@@ -64,6 +64,8 @@ type Node struct {
 
 	servers sync.Mutex
 	server  *grpc.Server
+
+	backups sync.Mutex // one backup at a time
 }
 
 // formatVersion is written into a new store; a store of another version is refused.
@@ -165,7 +167,7 @@ func (n *Node) openForWriting() (err error) {
 	if err != nil {
 		return openProblem(n.dir, err)
 	}
-	if err := n.takeUp(); err != nil {
+	if err := errors.Join(n.takeUp(), n.sweepBackup()); err != nil {
 		return errors.Join(err, n.db.Close())
 	}
 	n.disk.opening.Store(false)

@@ -96,6 +96,7 @@ func (n *Node) newServer(address net.Addr) *grpc.Server {
 	streams.RegisterStreamsServer(server, &streamsServer{node: n})
 	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
 	gossip.RegisterGossipServer(server, &gossipServer{instance: n.instance, address: address})
+	n.registerAdmin(server, address)
 	return server
 }
 
