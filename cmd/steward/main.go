@@ -101,6 +101,7 @@ To run it for real, see "steward serve --help".`,
 		newProjectionsCommand(),
 		newRebuildCommand(),
 		newReactionsCommand(),
+		newStoreCommand(),
 		newHealthcheckCommand(),
 		newVersionCommand(),
 	)
