@@ -3,6 +3,7 @@ package archtest_test
 import (
 	"bytes"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +17,12 @@ import (
 // composeFile is what the tests below look at. No container engine runs them, so they check what can be read.
 type composeFile struct {
 	Name     string
+	Steward  composeService    `yaml:"x-steward"` // what the services below have in common
+	Settings map[string]string `yaml:"x-steward-environment"`
+	Networks map[string]struct {
+		Driver string
+		Ipam   struct{ Config []struct{ Subnet string } }
+	}
 	Services map[string]composeService
 	Volumes  map[string]any
 	Secrets  map[string]struct{ File string }
@@ -24,7 +31,11 @@ type composeFile struct {
 type composeService struct {
 	Build       any
 	Image       string
+	Profiles    []string
+	Entrypoint  []string
 	Command     []string
+	NetworkMode string `yaml:"network_mode"`
+	Networks    any
 	User        string
 	ReadOnly    bool              `yaml:"read_only"`
 	CapDrop     []string          `yaml:"cap_drop"`
@@ -71,7 +82,10 @@ func read(t *testing.T, name string) []byte {
 
 func TestComposeHasEveryService(t *testing.T) {
 	t.Parallel()
-	want := []string{"eventstore", "mailpit", "nats", "postgres", "steward"}
+	want := []string{
+		"cluster-access", "cluster-certificates", "eventstore", "eventstore1", "eventstore2", "eventstore3",
+		"mailpit", "nats", "postgres", "steward", "steward-cluster",
+	}
 	if got := slices.Sorted(maps.Keys(compose(t).Services)); !slices.Equal(got, want) {
 		t.Errorf("services %v, want %v", got, want)
 	}
@@ -91,22 +105,35 @@ func TestComposeServices(t *testing.T) {
 					t.Errorf("port %s is open to the network: publish it on 127.0.0.1", port)
 				}
 			}
-			if h := s.Healthcheck; len(h.Test) < 2 || h.Interval == "" || h.Timeout == "" || h.Retries == 0 {
+			once := s.Restart == "no"
+			if h := s.Healthcheck; !once && (len(h.Test) < 2 || h.Interval == "" || h.Timeout == "" || h.Retries == 0) {
 				t.Errorf("health check %+v lacks a test, an interval, a timeout or retries", h)
 			}
 			for other, d := range s.DependsOn {
-				if _, ok := file.Services[other]; !ok || d.Condition != "service_healthy" {
-					t.Errorf("depends on %s in condition %q: it must exist and be waited for until service_healthy", other, d.Condition)
+				want := "service_healthy"
+				if file.Services[other].Restart == "no" {
+					want = "service_completed_successfully"
+				}
+				if _, ok := file.Services[other]; !ok || d.Condition != want {
+					t.Errorf("depends on %s in condition %q: it must exist and be waited for until %s", other, d.Condition, want)
 				}
 			}
 			for _, v := range s.Volumes {
-				if volume, _, _ := strings.Cut(v, ":"); !slices.Contains(slices.Collect(maps.Keys(file.Volumes)), volume) {
+				volume, to, _ := strings.Cut(v, ":")
+				if strings.HasPrefix(volume, "./") {
+					if _, err := os.Stat(filepath.Join(root, volume)); err != nil || !strings.HasSuffix(to, ":ro") {
+						t.Errorf("%s: the directory must exist and be mounted for reading only: %v", v, err)
+					}
+				} else if _, ok := file.Volumes[volume]; !ok {
 					t.Errorf("volume %s is not declared", v)
 				}
 			}
 			for key, value := range s.Environment {
-				if strings.Contains(key, "PASSWORD") && !strings.Contains(value, ":?") {
+				if strings.Contains(key, "PASSWORD") && !regexp.MustCompile(`^\$\{\w+:\?.+\}$`).MatchString(value) {
 					t.Errorf("%s must come from outside and have no default", key)
+				}
+				if u, err := url.Parse(value); err == nil && strings.Contains(u.Scheme, "sdb") && u.User != nil && !strings.Contains(value, ":?") {
+					t.Errorf("%s holds a password", key)
 				}
 			}
 		})
@@ -127,15 +154,24 @@ func checkImage(t *testing.T, image string) {
 
 func TestComposeRunsStewardWithoutPrivileges(t *testing.T) {
 	t.Parallel()
-	file := compose(t)
-	s := file.Services["steward"]
+	for name, others := range map[string][]string{"steward": {"eventstore", "postgres"}, "steward-cluster": {"cluster-access", "postgres"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkSteward(t, compose(t), name, others)
+		})
+	}
+}
+
+func checkSteward(t *testing.T, file composeFile, name string, others []string) {
+	t.Helper()
+	s := file.Services[name]
 	if !regexp.MustCompile(`^\$\{STEWARD_UID:-[1-9]\d*\}:\$\{STEWARD_GID:-[1-9]\d*\}$`).MatchString(s.User) {
 		t.Errorf("user %q may be root", s.User)
 	}
 	if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
 		t.Errorf("read only %v, dropped %v, security %v", s.ReadOnly, s.CapDrop, s.SecurityOpt)
 	}
-	for _, other := range []string{"eventstore", "postgres"} {
+	for _, other := range others {
 		if _, ok := s.DependsOn[other]; !ok {
 			t.Errorf("steward does not wait for %s", other)
 		}
