@@ -19,6 +19,7 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/storecopy"
 )
 
 // storeOnly is an environment with an event store and nothing else.
@@ -139,6 +140,11 @@ func TestStoreBackupAndRestore(t *testing.T) {
 		}
 		if out := i.mustRun(t, "store", "check"); !bytes.Contains(out, []byte("everything is whole")) {
 			t.Errorf("check of the running store:\n%s", out)
+		}
+		// An export is of the log as it stands when it begins.
+		exported := i.mustRun(t, "store", "export", "-")
+		if summary, err := storecopy.Verify(t.Context(), bytes.NewReader(exported), nil); err != nil || summary.Events < running.Events {
+			t.Errorf("export of the running store: %+v, %v", summary, err)
 		}
 	})
 	if code, says := i.fails(t, "store", "backup", backup); code != 1 || !strings.Contains(says, "not empty") {

@@ -32,8 +32,8 @@ const checkpointDirectory = "backup.unfinished"
 const unfinished = ".partial"
 
 // Backup copies the store, as it stands now, into a new directory, while it serves. Everything that was
-// acknowledged before is in it. Appends wait for the moment in which the write-ahead log is copied, which
-// takes milliseconds; what takes long happens beside them. The files are written to disk and recorded with
+// acknowledged before is in it. Appends wait while the write-ahead log is copied, a fraction of a second; what
+// takes long happens beside them. The files are written to disk and recorded with
 // their digests in a manifest before the directory gets its name; until then it is called dir.partial.
 func (n *Node) Backup(ctx context.Context, dir string, options BackupOptions) (_ Backup, err error) {
 	if !n.backups.TryLock() {

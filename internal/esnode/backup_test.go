@@ -121,7 +121,11 @@ func TestBackupWhileAppending(t *testing.T) {
 		})
 	}
 	parent := t.TempDir()
-	for round := range 2 {
+	rounds := 2
+	if os.Getenv("STEWARD_TEST_LONG") != "" {
+		rounds = 40
+	}
+	for round := range rounds {
 		<-enough
 		mu.Lock()
 		before := make(map[uuid.UUID]place, len(acked))
@@ -142,8 +146,8 @@ func TestBackupWhileAppending(t *testing.T) {
 	}
 	cancel()
 	writers.Wait()
-	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 2 {
-		t.Errorf("%d entries instead of two backups, %v", len(entries), err)
+	if entries, err := os.ReadDir(parent); err != nil || len(entries) != rounds {
+		t.Errorf("%d entries instead of %d backups, %v", len(entries), rounds, err)
 	}
 	if _, err := os.Stat(leftover); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the store still holds the files of the backup: %v", err)

@@ -35,6 +35,7 @@ type Stats struct {
 	// Counted tells that the events were counted; what follows is empty otherwise.
 	Counted bool   `json:"counted"`
 	Events  uint64 `json:"events"`
+	// Streams is how many streams have events. The metadata of a stream is a stream of its own here.
 	Streams uint64 `json:"streams"`
 	// Categories are the parts of the streams' names before the first dash, and Types the types of the
 	// events; each with the most frequent first, and those of the server itself, which begin with a dollar
