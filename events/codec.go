@@ -21,6 +21,13 @@ var decoders = map[string]decoder{
 	TypeStoreBrandingChanged: decode[StoreBrandingChanged],
 	TypeStorePolicySet:       decode[StorePolicySet],
 
+	TypeLoginPasswordSet:   decode[LoginPasswordSet],
+	TypeLoginSessionsEnded: decode[LoginSessionsEnded],
+
+	TypeSessionRefused: decode[SessionRefused],
+	TypeSessionStarted: decode[SessionStarted],
+	TypeSessionEnded:   decode[SessionEnded],
+
 	TypeStaffCreated:      decode[StaffCreated],
 	TypeStaffRenamed:      decode[StaffRenamed],
 	TypeStaffEmailChanged: decode[StaffEmailChanged],

@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -108,7 +111,7 @@ func TestMapPersonalFindsEveryField(t *testing.T) {
 		var paths []string
 		mapped, err := events.MapPersonal(sample, func(f events.Field) (events.Personal, error) {
 			paths = append(paths, f.Path)
-			if f.Subject.Kind == "" || f.Subject.ID != id1 && f.Subject.ID != id2 {
+			if f.Subject.Kind == "" || f.Subject.ID != id1 && f.Subject.ID != id2 && f.Subject.ID != id3 {
 				t.Errorf("%s %s is about %s", name, f.Path, f.Subject)
 			}
 			return events.Erased(), nil
@@ -149,7 +152,7 @@ func TestCreatorsCreateWhatTheySealUnder(t *testing.T) {
 	}
 }
 
-func TestAboutAndActorSubject(t *testing.T) {
+func TestAboutAndNetSubject(t *testing.T) {
 	t.Parallel()
 	for name, sample := range samples() {
 		category, _, _ := strings.Cut(name, ".")
@@ -161,17 +164,23 @@ func TestAboutAndActorSubject(t *testing.T) {
 			t.Errorf("%s is about a subject without a kind", name)
 		}
 	}
-	for kind, want := range map[events.Actor]events.Subject{
+	at := time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC)
+	visitors := events.Subject{Kind: events.SubjectVisitor, ID: events.VisitorID(id3, at)}
+	for actor, want := range map[events.Actor]events.Subject{
 		events.Reseller(id1, id2):                                      {Kind: events.SubjectStaff, ID: id1},
-		{Kind: events.ActorCustomer, ID: id2.String()}:                 {Kind: events.SubjectCustomer, ID: id2},
+		events.Customer(id2, id1):                                      {Kind: events.SubjectCustomer, ID: id2},
+		events.Customer(uuid.Nil, uuid.Nil):                            visitors,
 		{Kind: events.ActorAsCustomer, ID: id2.String(), StaffID: id1}: {Kind: events.SubjectStaff, ID: id1},
 	} {
-		if got, ok := events.ActorSubject(kind); !ok || got != want {
-			t.Errorf("%s: got %v, %v", kind.Kind, got, ok)
+		if got, ok := events.NetSubject(events.Metadata{StoreID: id3, Actor: actor, OccurredAt: at}); !ok || got != want {
+			t.Errorf("%s: got %v, %v", actor.Kind, got, ok)
 		}
 	}
-	if _, ok := events.ActorSubject(events.System("renewals")); ok {
+	if _, ok := events.NetSubject(events.Metadata{Actor: events.System("renewals")}); ok {
 		t.Error("the system is nobody")
+	}
+	if events.VisitorID(id3, at) == events.VisitorID(id3, at.Add(time.Second)) || events.VisitorID(id3, at) == events.VisitorID(id2, at) {
+		t.Error("visitors of two months, or of two stores, are one subject")
 	}
 }
 

@@ -50,6 +50,22 @@ type CustomerEvent interface {
 	customerEvent()
 }
 
+// LoginEvent belongs to a login stream.
+type LoginEvent interface {
+	Event
+	// Customer is whose login it is.
+	Customer() uuid.UUID
+	loginEvent()
+}
+
+// SessionEvent belongs to a session stream.
+type SessionEvent interface {
+	Event
+	// Customer is whose session it is, zero when the name given was nobody's.
+	Customer() uuid.UUID
+	sessionEvent()
+}
+
 // DomainEvent belongs to a domain stream.
 type DomainEvent interface {
 	Event

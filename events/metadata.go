@@ -59,6 +59,16 @@ func Reseller(staff, apiKey uuid.UUID) Actor {
 	return Actor{Kind: ActorReseller, ID: staff.String(), StaffID: staff, APIKeyID: apiKey}
 }
 
+// Customer is a customer in a session of their own; before there is one the session
+// is zero, and before anybody knows who they are the id is too.
+func Customer(id, session uuid.UUID) Actor {
+	a := Actor{Kind: ActorCustomer, SessionID: session}
+	if id != uuid.Nil {
+		a.ID = id.String()
+	}
+	return a
+}
+
 // Source is the way by which a command came in.
 type Source string
 

@@ -16,6 +16,8 @@ const (
 	CategoryAPIKey   = "api_key"
 	CategoryCustomer = "customer"
 	CategoryDomain   = "domain"
+	CategoryLogin    = "login"
+	CategorySession  = "session"
 
 	// CategoryReservationPrefix starts the category of every reservation
 	// stream; the kind of name follows.
@@ -36,6 +38,12 @@ func APIKeyStream(id uuid.UUID) string { return CategoryAPIKey + "-" + id.String
 
 // CustomerStream names the stream of a customer.
 func CustomerStream(id uuid.UUID) string { return CategoryCustomer + "-" + id.String() }
+
+// LoginStream names the stream of a customer's login: their secrets.
+func LoginStream(id uuid.UUID) string { return CategoryLogin + "-" + id.String() }
+
+// SessionStream names the stream of a session.
+func SessionStream(id uuid.UUID) string { return CategorySession + "-" + id.String() }
 
 // DomainStream names the stream of a domain.
 func DomainStream(id uuid.UUID) string { return CategoryDomain + "-" + id.String() }

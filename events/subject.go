@@ -18,6 +18,11 @@ const (
 	SubjectStaff    SubjectKind = "staff"
 	SubjectCustomer SubjectKind = "customer"
 	SubjectLogin    SubjectKind = "login"
+
+	// SubjectCredential is one version of a secret: a password, a second factor.
+	SubjectCredential SubjectKind = "credential"
+	// SubjectVisitor is everybody unknown who came to a store in a month.
+	SubjectVisitor SubjectKind = "visitor"
 )
 
 // Subject is whom a personal value is about. Destroying the keys of a subject
@@ -57,8 +62,8 @@ func (s *Subject) UnmarshalText(text []byte) error {
 }
 
 // About returns the subject that free text given with an event is sealed under:
-// the customer for a domain, the staff member for an API key, otherwise the
-// stream's own subject. Reservation streams are about nobody.
+// the customer for a domain, a login or a session, the staff member for an API
+// key, otherwise the stream's own subject. Reservation streams are about nobody.
 func About(stream string, e Event) (Subject, bool) {
 	switch e := e.(type) {
 	case DomainEvent:
@@ -67,6 +72,10 @@ func About(stream string, e Event) (Subject, bool) {
 		return Subject{Kind: SubjectStaff, ID: e.StaffID}, true
 	case APIKeyRevoked:
 		return Subject{Kind: SubjectStaff, ID: e.StaffID}, true
+	case LoginEvent:
+		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
+	case SessionEvent:
+		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, e.Customer() != uuid.Nil
 	case PlatformEvent:
 		return PlatformSubject, true
 	}
@@ -79,13 +88,17 @@ func About(stream string, e Event) (Subject, bool) {
 	return Subject{Kind: kind, ID: id}, ok && err == nil
 }
 
-// ActorSubject returns the person whose key seals where an actor was: the
-// customer, the staff member, nobody for the system.
-func ActorSubject(a Actor) (Subject, bool) {
-	switch a.Kind {
+// NetSubject returns the person whose key seals where an actor was: the customer,
+// the staff member, the visitors of the month for a customer whom nobody knows,
+// and nobody for the system.
+func NetSubject(md Metadata) (Subject, bool) {
+	switch a := md.Actor; a.Kind {
 	case ActorReseller, ActorAsCustomer:
 		return Subject{Kind: SubjectStaff, ID: a.StaffID}, true
 	case ActorCustomer:
+		if a.ID == "" {
+			return Subject{Kind: SubjectVisitor, ID: VisitorID(md.StoreID, md.OccurredAt)}, true
+		}
 		id, err := uuid.Parse(a.ID)
 		return Subject{Kind: SubjectCustomer, ID: id}, err == nil
 	default:

@@ -12,6 +12,7 @@ const (
 	CategoryAccount  Category = "Account"
 	CategoryDomain   Category = "Domain"
 	CategorySettings Category = "Settings"
+	CategorySignIn   Category = "Sign-in"
 	CategoryTeam     Category = "Team"
 	CategoryAPIKeys  Category = "API keys"
 	CategoryStore    Category = "Store"
@@ -34,6 +35,7 @@ const (
 	SettingRole        = "role"
 	SettingHosts       = "hosts"
 	SettingBranding    = "branding"
+	SettingPassword    = "password"
 )
 
 // Description is an event in words for people, with what it changed.
@@ -70,6 +72,10 @@ func Describe(e events.Event) Description {
 		return describeDomain(e)
 	case events.StaffEvent:
 		return describeStaff(e)
+	case events.LoginEvent:
+		return describeLogin(e)
+	case events.SessionEvent:
+		return describeSession(e)
 	case events.StoreEvent:
 		return describeStore(e)
 	case events.APIKeyEvent:

@@ -128,6 +128,10 @@ func about(e projector.Event) (customer, other, domain uuid.UUID) {
 		return ev.Owner(), uuid.Nil, domain
 	case events.CustomerEvent:
 		customer, _ = events.StreamID(e.Stream)
+	case events.LoginEvent:
+		customer = ev.Customer()
+	case events.SessionEvent:
+		customer = ev.Customer()
 	}
 	return customer, uuid.Nil, uuid.Nil
 }

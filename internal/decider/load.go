@@ -142,7 +142,7 @@ func (e *Engine) open(ctx context.Context, stream string, records []events.Recor
 		}
 		envelopes[i] = env
 	}
-	opened, err := e.Sealer.Open(ctx, envelopes)
+	opened, err := e.Sealer.OpenSecrets(ctx, envelopes)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", stream, err)
 	}

@@ -29,7 +29,7 @@ func mapPersonal(stream string, e events.Event, md events.Metadata, fn func(even
 		}
 	}
 	if !md.Net.IsZero() {
-		subject, ok := events.ActorSubject(md.Actor)
+		subject, ok := events.NetSubject(md)
 		if !ok {
 			return nil, md, fmt.Errorf("%s: %s: the actor %q has no key to seal it with", e.EventType(), pathNet, md.Actor.Kind)
 		}

@@ -12,14 +12,25 @@ import (
 )
 
 // Open returns copies of envs whose sealed values are clear, or erased where the
-// key was destroyed. Values that are not sealed stay as they are. All keys come
-// from one lookup.
+// key was destroyed. Values that are not sealed stay as they are, and so do
+// secrets, the values about a credential: only [Sealer.OpenSecrets] opens them. All
+// keys come from one lookup.
 //
 // It fails with [ErrAltered] when a value is not what was sealed there or when
 // the vault presents another key than the log committed to, and with
 // [vault.ErrKeyUnavailable] or [vault.ErrDatabaseUnavailable].
 func (s *Sealer) Open(ctx context.Context, envs []events.Envelope) ([]events.Envelope, error) {
-	ids, err := keyIDs(envs)
+	return s.open(ctx, envs, func(f events.Field) bool { return f.Subject.Kind != events.SubjectCredential })
+}
+
+// OpenSecrets is [Sealer.Open] for those who check secrets: it opens every value.
+func (s *Sealer) OpenSecrets(ctx context.Context, envs []events.Envelope) ([]events.Envelope, error) {
+	return s.open(ctx, envs, func(events.Field) bool { return true })
+}
+
+// open opens the values that may be opened.
+func (s *Sealer) open(ctx context.Context, envs []events.Envelope, may func(events.Field) bool) ([]events.Envelope, error) {
+	ids, err := keyIDs(envs, may)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
@@ -33,20 +44,21 @@ func (s *Sealer) Open(ctx context.Context, envs []events.Envelope) ([]events.Env
 	}
 	var memory scratch
 	for i := range opened {
-		if err := memory.openEnvelope(&opened[i], keys); err != nil {
+		if err := memory.openEnvelope(&opened[i], keys, may); err != nil {
 			return nil, fmt.Errorf("open %s@%d: %w", opened[i].Stream, opened[i].Revision, err)
 		}
 	}
 	return opened, nil
 }
 
-// keyIDs lists the keys that the sealed values of envs name, each once.
-func keyIDs(envs []events.Envelope) ([]uuid.UUID, error) {
+// keyIDs lists the keys that the sealed values of envs name which may be opened,
+// each once.
+func keyIDs(envs []events.Envelope, may func(events.Field) bool) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
 	known := make(map[uuid.UUID]bool)
 	for _, env := range envs {
 		_, _, err := mapPersonal(env.Stream, env.Event, env.Metadata, func(f events.Field) (events.Personal, error) {
-			if id, _, ok := f.Value.Ciphertext(); ok && !known[id] {
+			if id, _, ok := f.Value.Ciphertext(); ok && !known[id] && may(f) {
 				known[id] = true
 				ids = append(ids, id)
 			}
@@ -59,7 +71,7 @@ func keyIDs(envs []events.Envelope) ([]uuid.UUID, error) {
 	return ids, nil
 }
 
-func (s *scratch) openEnvelope(env *events.Envelope, keys map[uuid.UUID]*vault.Key) error {
+func (s *scratch) openEnvelope(env *events.Envelope, keys map[uuid.UUID]*vault.Key, may func(events.Field) bool) error {
 	for _, logged := range env.Metadata.Keys {
 		if key := keys[logged.ID]; key != nil && key.Commitment() != logged {
 			return fmt.Errorf("%w: key %s is not the one that the log committed to", ErrAltered, logged.ID)
@@ -68,7 +80,7 @@ func (s *scratch) openEnvelope(env *events.Envelope, keys map[uuid.UUID]*vault.K
 	at := place{store: env.Metadata.StoreID, stream: env.Stream, event: env.ID, eventType: env.Type}
 	e, md, err := mapPersonal(env.Stream, env.Event, env.Metadata, func(f events.Field) (events.Personal, error) {
 		id, ciphertext, ok := f.Value.Ciphertext()
-		if !ok {
+		if !ok || !may(f) {
 			return f.Value, nil
 		}
 		key := keys[id]

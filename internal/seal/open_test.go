@@ -246,3 +246,37 @@ func lose(tb testing.TB, w *world, subject events.Subject) {
 		tb.Fatal(err)
 	}
 }
+
+// Whoever opens events to show them gets no secret: a password's hash stays sealed
+// until somebody asks to check a password.
+func TestOpenLeavesSecretsSealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	set := events.LoginPasswordSet{
+		LoginID: uuid.New(), CustomerID: uuid.New(), CredentialID: uuid.New(), Hash: events.Clear("the hash"), Scheme: "argon2id",
+		Cause: events.PasswordRegistered,
+	}
+	stream := events.LoginStream(set.LoginID)
+	proposed, err := w.sealer.Seal(t.Context(), stream, w.store, []seal.Draft{{
+		ID: uuid.New(), Event: set,
+		Metadata: events.Metadata{Schema: events.MetadataSchema, StoreID: w.store, Actor: events.System("test"), Source: events.SourceAPI},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := decode(t, stream, proposed)
+	shown, err := w.sealer.Open(t.Context(), sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok := shown[0].Event.(events.LoginPasswordSet).Hash.Ciphertext(); !ok {
+		t.Error("a hash was opened to be shown")
+	}
+	checked, err := w.sealer.OpenSecrets(t.Context(), sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := checked[0].Event.(events.LoginPasswordSet).Hash.Reveal(); got != "the hash" {
+		t.Error("a hash cannot be opened to be checked")
+	}
+}

@@ -27,6 +27,8 @@ type Case[C any, E events.Event] struct {
 	// Again is the fault of sending the command a second time; nil says that
 	// things are then already so.
 	Again error
+	// Anew says that the command sets no value: sent again it happens again.
+	Anew bool
 }
 
 // Run checks every case. It also folds each outcome and sends the command
@@ -60,6 +62,12 @@ func Run[S, C any, E events.Event](t *testing.T, d decider.Decider[S, C, E], cas
 				}
 			}
 			again, err := d.Decide(state, c.When)
+			if c.Anew {
+				if err != nil || len(again) == 0 {
+					t.Fatalf("sent again, the command decided %v, %v", again, err)
+				}
+				return
+			}
 			if len(again) > 0 {
 				t.Fatalf("sent again, the command decided %v", again)
 			}

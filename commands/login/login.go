@@ -1,0 +1,100 @@
+// Package login decides what may happen to a login: the secrets by which a
+// customer proves who they are.
+package login
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/fault"
+)
+
+// Decider is the login.
+var Decider = decider.Decider[State, Command, events.LoginEvent]{Decide: Decide, Evolve: Evolve}
+
+// Command is an intention about one login.
+type Command interface{ loginCommand() }
+
+// State is what deciding needs to know of a login.
+type State struct {
+	LoginID    uuid.UUID // zero before the first secret
+	CustomerID uuid.UUID
+	// CredentialID is the password's, and Hash what is kept of it.
+	CredentialID uuid.UUID
+	Hash         events.Personal
+	// Epoch counts what ended all sessions. A session of an earlier one is over.
+	Epoch uint64
+}
+
+// ErrUnknown is returned when there is no such login.
+var ErrUnknown = fault.New(fault.NotFound, "login_not_found", "this customer has no login yet")
+
+// SetPassword gives the login a password. The hash comes with it: whether it may
+// be set was checked by whoever asks.
+type SetPassword struct {
+	LoginID      uuid.UUID
+	CustomerID   uuid.UUID
+	CredentialID uuid.UUID
+	Hash         string
+	Scheme       string
+	Cause        events.PasswordCause
+}
+
+// Rehash keeps the same password in another form. It does nothing when the
+// password is another one by now.
+type Rehash struct {
+	Before       uuid.UUID // the credential that was checked
+	CredentialID uuid.UUID
+	Hash         string
+	Scheme       string
+}
+
+// EndSessions ends every session that the login has.
+type EndSessions struct{}
+
+func (SetPassword) loginCommand() {}
+func (Rehash) loginCommand()      {}
+func (EndSessions) loginCommand() {}
+
+// Decide says what follows from c, or why it may not happen.
+func Decide(s State, c Command) ([]events.LoginEvent, error) {
+	switch c := c.(type) {
+	case SetPassword:
+		return []events.LoginEvent{events.LoginPasswordSet{
+			LoginID: c.LoginID, CustomerID: c.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
+			Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: c.Cause,
+		}}, nil
+	case Rehash:
+		if s.CredentialID != c.Before || s.LoginID == uuid.Nil {
+			return nil, nil
+		}
+		return []events.LoginEvent{events.LoginPasswordSet{
+			LoginID: s.LoginID, CustomerID: s.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
+			Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: events.PasswordRehashed,
+		}}, nil
+	case EndSessions:
+		if s.LoginID == uuid.Nil {
+			return nil, ErrUnknown
+		}
+		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
+	}
+	return nil, fmt.Errorf("login: no decision for %T", c)
+}
+
+// Evolve folds e into s. It never fails: e has already happened.
+func Evolve(s State, e events.LoginEvent) State {
+	switch e := e.(type) {
+	case events.LoginPasswordSet:
+		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
+		s.CredentialID, s.Hash = e.CredentialID, e.Hash
+		if e.Cause != events.PasswordRehashed {
+			s.Epoch++
+		}
+	case events.LoginSessionsEnded:
+		s.Epoch++
+	}
+	return s
+}

@@ -1,0 +1,108 @@
+package events
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Stored names of a session, which is one attempt to sign in and what came of it.
+// Append only: never edit or reuse a value.
+const (
+	TypeSessionRefused = "session.refused"
+	TypeSessionStarted = "session.started"
+	TypeSessionEnded   = "session.ended"
+)
+
+// RefusalReason says why an attempt to sign in failed. Whoever tried is not told.
+type RefusalReason string
+
+// The reasons.
+const (
+	RefusedUnknown    RefusalReason = "unknown_name"
+	RefusedPassword   RefusalReason = "wrong_password"
+	RefusedNoPassword RefusalReason = "no_password"
+	RefusedUnreadable RefusalReason = "unreadable_password" // stored in a form that nothing here can check
+	RefusedStatus     RefusalReason = "status"              // the password was right, the account is not active
+)
+
+// AuthMethod is a proof of who somebody is (the values of RFC 8176).
+type AuthMethod string
+
+// The methods.
+const (
+	MethodPassword AuthMethod = "pwd"
+)
+
+// EndReason says why a session ended.
+type EndReason string
+
+// The reasons.
+const (
+	EndedBySignOut EndReason = "signed_out"
+	EndedByRevoke  EndReason = "revoked"
+)
+
+// SessionRefused is an attempt to sign in that failed.
+type SessionRefused struct {
+	SessionID  uuid.UUID     `json:"session_id"`
+	CustomerID uuid.UUID     `json:"customer_id,omitzero"` // absent when the name is nobody's
+	Reason     RefusalReason `json:"reason"`
+	// Status is the customer's, where that is the reason.
+	Status CustomerStatus `json:"status,omitempty"`
+	// VisitorID is whose key seals what is known of somebody unknown, and Name what
+	// they called themselves.
+	VisitorID uuid.UUID `json:"visitor_id,omitzero"`
+	Name      Personal  `json:"name,omitzero" subject:"visitor"`
+}
+
+// SessionStarted is a successful attempt to sign in.
+type SessionStarted struct {
+	SessionID  uuid.UUID    `json:"session_id"`
+	CustomerID uuid.UUID    `json:"customer_id"`
+	LoginID    uuid.UUID    `json:"login_id"`
+	TokenHash  string       `json:"token_hash"` // SHA-256 of the secret part, in hexadecimal
+	Methods    []AuthMethod `json:"methods"`
+	// Epoch is the login's when it began: a later one ends it.
+	Epoch       uint64    `json:"epoch"`
+	IdleSeconds int64     `json:"idle_seconds"` // how long it lasts unused
+	ExpiresAt   time.Time `json:"expires_at"`   // when it ends in any case
+}
+
+// SessionEnded ends a session before its time.
+type SessionEnded struct {
+	SessionID  uuid.UUID `json:"session_id"`
+	CustomerID uuid.UUID `json:"customer_id"`
+	Reason     EndReason `json:"reason"`
+}
+
+func (SessionRefused) EventType() string { return TypeSessionRefused }
+func (SessionStarted) EventType() string { return TypeSessionStarted }
+func (SessionEnded) EventType() string   { return TypeSessionEnded }
+
+// Customer is who tried, absent when the name is nobody's.
+func (e SessionRefused) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is who signed in.
+func (e SessionStarted) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose session it was.
+func (e SessionEnded) Customer() uuid.UUID { return e.CustomerID }
+
+func (SessionRefused) sessionEvent() {}
+func (SessionStarted) sessionEvent() {}
+func (SessionEnded) sessionEvent()   {}
+
+// Creates returns the visitors of the month, if the name is nobody's.
+func (e SessionRefused) Creates() []Subject {
+	if e.VisitorID == uuid.Nil {
+		return nil
+	}
+	return []Subject{{Kind: SubjectVisitor, ID: e.VisitorID}}
+}
+
+// VisitorID is the one subject of everybody unknown who came to a store in a month:
+// what is known of them is erased month by month.
+func VisitorID(store uuid.UUID, at time.Time) uuid.UUID {
+	return uuid.NewSHA1(store, []byte("visitor\x00"+at.UTC().Format("2006-01")))
+}
