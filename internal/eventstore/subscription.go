@@ -19,7 +19,7 @@ const (
 	// idleCheck is how often a silent subscription looks at the log by itself.
 	// A dead link, which would show only after the keepalive's 20 s, and a
 	// subscription that the server forgot, are so found within 3 s.
-	idleCheck = 750 * time.Millisecond
+	idleCheck = 500 * time.Millisecond
 	// probeTimeout bounds that look.
 	probeTimeout = 1500 * time.Millisecond
 	// aheadAttempts is how often a position beyond the end is looked at again:
