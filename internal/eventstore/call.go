@@ -57,9 +57,6 @@ func (p *pool) call(ctx context.Context, limit time.Time, fn func(context.Contex
 	case <-ctx.Done():
 		r.err = context.Cause(ctx)
 		time.AfterFunc(grace, abandon)
-	case <-c.dead:
-		r.err = errDead
-		time.AfterFunc(grace, abandon)
 	case <-p.closing.Done():
 		r.err = ErrClosed
 		time.AfterFunc(grace, abandon)

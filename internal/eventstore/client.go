@@ -22,16 +22,14 @@ type client struct {
 
 	calls atomic.Int64 // changed under mu
 
-	dead chan struct{} // closed when the client's loop has ended
-
 	mu      sync.Mutex
 	retired bool
 	overdue *time.Timer // since it was retired
 }
 
 // retirement is how long calls may stay in a retired client. Only those stay
-// longer that wait for the client's loop after it ended (see [client.redirect]);
-// closing the client makes them panic, which [guard] expects.
+// longer that wait for the client's loop after it died; closing the client makes
+// them panic, which [guard] expects.
 const retirement = 20 * time.Second
 
 // enter admits a call; it refuses once the client was retired.
@@ -77,7 +75,7 @@ func (c *client) close() { _ = c.esdb.Close() } // always nil, and harmless twic
 // a discovery that fails. It takes at most [connectSeconds] for each address,
 // whatever ctx says; the client comes with one call admitted.
 func connect(t target) (*client, error) {
-	c := &client{dead: make(chan struct{})}
+	c := &client{}
 	inner, err := esdb.NewClient(t.client(func(_ esdb.LogLevel, format string, args ...any) {
 		if len(args) != 1 {
 			return
@@ -140,8 +138,9 @@ func abort(reason any) {
 // redirect is what the client's logger does when the loop is about to follow a
 // node to the leader that it named. The loop forgets to close a connection to a
 // leader that does not answer, and that connection would try for ever. So who is
-// named is asked first; if there is no answer, the loop ends here, and with it
-// the client.
+// named is asked first; if there is no answer, the client is closed and its loop
+// ends here. Calls that were named the same leader wait for the loop by then:
+// closing makes them panic, [guard] receives it, and they are sent again.
 func (c *client) redirect(t target, leader any) {
 	t.config.Address, _ = leader.(string)
 	t.config.GossipSeeds, t.config.DnsDiscover = nil, false
@@ -152,7 +151,7 @@ func (c *client) redirect(t target, leader any) {
 	}
 	if err != nil {
 		c.retire()
-		close(c.dead)
+		c.close()
 		runtime.Goexit()
 	}
 }
@@ -173,9 +172,6 @@ func guard(fn func() error) (err error) {
 
 // errPanic marks a message that the client did not understand.
 var errPanic = errors.New("event store client panicked")
-
-// errDead ends the calls of a client whose loop has ended.
-var errDead = errors.New("the client lost its way to the leader")
 
 // errSlow ends a call that the store did not answer in the time it has.
 var errSlow = errors.New("no answer in time")

@@ -448,6 +448,32 @@ func TestTheLeaderChanges(t *testing.T) {
 	}
 }
 
+// A node names a leader that is gone to many callers at once. The client is closed
+// beside them, and nobody waits for it.
+func TestManyAreSentToALeaderThatIsGone(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("closing a channel beside those who send is a race by definition; their panic is received")
+	}
+	c := startCluster(t)
+	c.members[2].stop()
+	s := c.open()
+	mustAppend(t, s, stream(), eventstore.NoStream, proposed(1))
+	c.elect(-1, 2) // everybody names the third
+	var writers sync.WaitGroup
+	for range 50 {
+		writers.Go(func() {
+			if _, err := s.Append(t.Context(), stream(), eventstore.NoStream, proposed(1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-time.After(500 * time.Millisecond)
+	c.elect(1, -1)
+	within(t, recovery, "going on", writers.Wait)
+	within(t, 2*time.Second, "closing", func() { _ = s.Close() })
+}
+
 // The embedded node speaks gossip too, so a list of seeds and a name to discover
 // lead to it, also past an address where nobody is.
 func TestAnEmbeddedNodeIsFoundByGossip(t *testing.T) {

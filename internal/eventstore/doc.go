@@ -15,7 +15,8 @@
 //	2  callers blocked on its channel ignore ctx   it never discovers again, because the report of a lost
 //	                                               connection is cut short (see abort), so its loop always
 //	                                               answers; and a call that outlives its ctx is left behind
-//	3  Close beside calls panics                   a retired client takes no call and is closed by the last one
+//	3  Close beside calls panics                   a retired client takes no call and is closed by the last one,
+//	                                               or the panic is received (see 19)
 //	4  every Unavailable leaks a connection        the first one retires the client, and closes its connection
 //	5  an open read leaks                          every read is closed by the function that opened it
 //	6  early refusal of a large append is "EOF"    sizes are checked before anything is sent (ErrTooLarge)
