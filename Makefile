@@ -55,6 +55,11 @@ contract-suite: need-go ## Build bin/eventstore-contract, one file that tests th
 	$(call say,Building $(CONTRACT))
 	@CGO_ENABLED=0 $(GO) test -c -trimpath -ldflags '-s -w' -o $(CONTRACT) ./internal/esnode/contract
 
+.PHONY: test-kill
+test-kill: need-go need-gcc ## Kill the embedded event store 1,000 times while it writes, and look for what is missing
+	$(call say,Killing the embedded event store)
+	@STEWARD_TEST_LONG=1 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout=2h -v -run '^TestKill$$' $(TESTFLAGS) ./internal/esnode
+
 .PHONY: bench
 bench: need-go ## Measure throughput, latency and memory, and print one table (BENCHFLAGS="-quick")
 	$(call say,Looking for PostgreSQL)

@@ -29,19 +29,21 @@ const (
 	childDir    = "ESNODE_TEST_DIR"
 	childSocket = "ESNODE_TEST_SOCKET"
 
-	roleNode = "node"
-	roleNull = "null"
+	roleNode        = "node"
+	roleSmallBlocks = "node with small blocks"
+	roleNull        = "null"
 )
 
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(childRole); role {
 	case "":
-		goleak.VerifyTestMain(m)
-	case roleNode, roleNull:
-		serve := serveChildNode
-		if role == roleNull {
-			serve = serveNull
-		}
+		// The client forgets a connection when its server dies while it is connecting.
+		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"))
+	case roleNode, roleNull, roleSmallBlocks:
+		serve := map[string]func() error{
+			roleNode: func() error { return serveChildNode(esnode.Options{}) }, roleNull: serveNull,
+			roleSmallBlocks: func() error { return serveChildNode(esnode.SmallBlocks()) },
+		}[role]
 		if err := serve(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -60,8 +62,8 @@ func untilOrphaned() context.Context {
 	return ctx
 }
 
-func serveChildNode() error {
-	node, err := esnode.Open(os.Getenv(childDir), esnode.Options{})
+func serveChildNode(options esnode.Options) error {
+	node, err := esnode.Open(os.Getenv(childDir), options)
 	if err != nil {
 		return err
 	}
@@ -142,6 +144,7 @@ type child struct {
 	socket  string
 	command *exec.Cmd
 	stdin   io.Closer // kept, because the child ends when it is closed
+	stderr  io.Writer // of the test when nil
 	ended   chan error
 }
 
@@ -173,6 +176,9 @@ func (c *child) start() {
 	c.command = exec.Command(executable)
 	c.command.Env = append(os.Environ(), childRole+"="+c.role, childDir+"="+c.dir, childSocket+"="+c.socket)
 	c.command.Stderr = os.Stderr
+	if c.stderr != nil {
+		c.command.Stderr = c.stderr
+	}
 	if c.stdin, err = c.command.StdinPipe(); err != nil {
 		c.tb.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package esnode
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -74,7 +73,7 @@ func (c *condition) damage(file string, err error) {
 		return
 	}
 	c.log.Error("the event store is damaged and takes no more writes; reads of the damaged part fail, all others go on",
-		"file", file, "error", err, "remedy", "run: steward store check; then "+remedyRestore)
+		"file", file, "error", describe(err), "remedy", "run: steward store check; then "+remedyRestore)
 	c.end(status.Error(codes.Unavailable, "the event store found damage in its files and takes no more writes; its operator finds the details in its log"))
 }
 
@@ -88,7 +87,7 @@ func (c *condition) damagedFiles() int {
 // diagnose makes a status of what went wrong with the store. What the client sees names no files; those are
 // for the operator.
 func (c *condition) diagnose(err error) error {
-	if err == nil || !errors.Is(err, errBrokenRecord) && !errors.Is(err, errBrokenIndex) && !pebble.IsCorruptionError(err) {
+	if err == nil || !isDamage(err) {
 		return err
 	}
 	file := c.dir

@@ -203,18 +203,29 @@ func openProblem(dir string, err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.As(err, &refused) && refused != syscall.ENOENT && refused != syscall.EIO {
 		return fmt.Errorf("open the event store in %s: %w", dir, err)
 	}
-	return &Problem{File: dir, Text: fmt.Sprintf("the event store cannot be opened: %v", err), Remedy: remedyRestore}
+	return &Problem{File: dir, Text: fmt.Sprintf("the event store cannot be opened: %s", describe(err)), Remedy: remedyRestore}
 }
 
-// unreadable makes a problem of what could not be read.
+// isDamage reports whether an error says that what is stored is not what was written.
+func isDamage(err error) bool {
+	return errors.Is(err, errBrokenRecord) || errors.Is(err, errBrokenIndex) || pebble.IsCorruptionError(err)
+}
+
+// describe is the text of an error, without the line that Pebble hangs on for programs.
+func describe(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n<corruption detail carrier>")
+	return text
+}
+
+// unreadable makes a problem of what could not be read because it is damaged.
 func unreadable(dir string, err error) error {
 	var problem *Problem
-	if errors.As(err, &problem) {
+	if errors.As(err, &problem) || !isDamage(err) {
 		return err
 	}
 	file := dir
 	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
 		file = info.Path
 	}
-	return &Problem{File: file, Text: fmt.Sprintf("the end of the log cannot be read: %v", err), Remedy: remedyRestore}
+	return &Problem{File: file, Text: fmt.Sprintf("what is needed to begin cannot be read: %v", describe(err)), Remedy: remedyRestore}
 }

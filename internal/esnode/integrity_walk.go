@@ -60,10 +60,12 @@ func (w *walk) run() error {
 		w.report.Problems = []Problem{}
 	}
 	w.report.Acknowledged = w.acknowledged
-	if err := w.findEnd(); err != nil {
+	w.findEnd()
+	if err := w.walkTables(); err != nil || w.broken {
+		// What a damaged table held would be missing everywhere.
 		return err
 	}
-	for _, pass := range []func() error{w.walkTables, w.walkEvents, w.walkStreams, w.walkIDs, w.walkNames, w.compare} {
+	for _, pass := range []func() error{w.walkEvents, w.walkStreams, w.walkIDs, w.walkNames, w.compare} {
 		if err := pass(); err != nil {
 			return err
 		}
@@ -84,16 +86,16 @@ func familyOf(metastream bool, ofStream, ofMetastream byte) byte {
 }
 
 // findEnd finds the newest event and holds it against what was acknowledged.
-func (w *walk) findEnd() error {
+func (w *walk) findEnd() {
 	end, err := lastEvent(w.db, false)
 	if err != nil {
 		w.damaged(err, Problem{Text: "the end of the log cannot be read"})
+		return
 	}
 	w.last, w.report.LastPosition = end.last, end.last
 	if w.last < w.acknowledged {
 		w.add(*lostEnd(w.files, w.dir, end, w.acknowledged))
 	}
-	return nil
 }
 
 // walkTables reads every block of every table, those too that no look-up would touch.
@@ -117,7 +119,7 @@ func (w *walk) walkTables() error {
 			path := w.files.PathJoin(w.dir, table.FileNum.String()+".sst")
 			// A table that is gone was compacted into others meanwhile.
 			if err := verifyTable(w.ctx, w.files, path, w.options); err != nil && (!errors.Is(err, fs.ErrNotExist) || w.stopped == nil) {
-				w.damaged(err, Problem{File: path, Text: "the table is damaged"})
+				w.damaged(err, Problem{File: path, Text: "the table is damaged, and nothing else was checked therefore"})
 			}
 			size += table.Size
 			w.advance(uint64(float64(w.last)*float64(size)/float64(total)), 0)
@@ -430,7 +432,7 @@ func (w *walk) damaged(err error, p Problem) {
 	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
 		p.File = info.Path
 	}
-	p.Text = fmt.Sprintf("%s: %v", p.Text, err)
+	p.Text = fmt.Sprintf("%s: %s", p.Text, describe(err))
 	p.Remedy = remedyRestore
 	for _, known := range w.report.Problems {
 		// The passes stumble over the same block again and again.
@@ -461,6 +463,9 @@ func (n *namer) base(number uint64) []byte {
 	}
 	n.number, n.known = number, nil
 	if !n.it.SeekGE(eventKey(number)) && n.it.Error() != nil {
+		// Trying again would take as long as this and yield no more.
+		n.close()
+		n.it = nil
 		return nil
 	}
 	position := uint64(0)

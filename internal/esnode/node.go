@@ -25,16 +25,20 @@ type Options struct {
 	Clock func() time.Time
 	// Registerer gets the node's metrics until Close; by default they are not published.
 	Registerer prometheus.Registerer
+
+	// blockBytes is the size of the blocks of tables, for tests that want many of them.
+	blockBytes int
 }
 
 // Node is an open event store. Its methods may be called from any goroutine.
 type Node struct {
-	dir      string
-	log      *slog.Logger
-	clock    func() time.Time
-	noSync   bool
-	instance uuid.UUID
-	metrics  *metrics
+	dir        string
+	log        *slog.Logger
+	clock      func() time.Time
+	noSync     bool
+	blockBytes int
+	instance   uuid.UUID
+	metrics    *metrics
 
 	files      vfs.FS
 	db         *pebble.DB
@@ -89,6 +93,7 @@ func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 		log:        options.Logger,
 		clock:      options.Clock,
 		noSync:     options.NoSync,
+		blockBytes: options.blockBytes,
 		instance:   uuid.New(),
 		metrics:    newMetrics(),
 		unregister: func() {},
@@ -162,6 +167,11 @@ func (n *Node) orStuck(do func() error) error {
 func (n *Node) openForWriting() (err error) {
 	options, release := storeOptions(n.disk, storeLog{n.log, n.endPebble}, n.condition.damage)
 	defer release()
+	if n.blockBytes > 0 {
+		for i := range options.Levels {
+			options.Levels[i].BlockSize = n.blockBytes
+		}
+	}
 	options.Lock = n.lock
 	n.db, err = pebble.Open(n.dir, options)
 	if err != nil {
@@ -200,6 +210,9 @@ func (n *Node) verify() (err error) {
 		if s.mark != nil {
 			return s.mark
 		}
+		if _, err := readFormat(s.db); err != nil {
+			return unreadable(n.dir, err)
+		}
 		end, err := lastEvent(s.db, false)
 		if err != nil {
 			return unreadable(n.dir, err)
@@ -216,8 +229,14 @@ func (n *Node) verify() (err error) {
 
 // takeUp continues the log where it ends. Whatever Pebble brought back from its write-ahead log is on disk.
 func (n *Node) takeUp() error {
-	if err := n.checkFormat(); err != nil {
-		return err
+	marked, err := readFormat(n.db)
+	if err != nil {
+		return unreadable(n.dir, err)
+	}
+	if !marked {
+		if err := n.db.Set(formatKey, []byte{formatVersion}, pebble.Sync); err != nil {
+			return fmt.Errorf("mark the store's format: %w", err)
+		}
 	}
 	end, err := lastEvent(n.db, false)
 	if err != nil {
@@ -230,23 +249,21 @@ func (n *Node) takeUp() error {
 	return err
 }
 
-// checkFormat marks a new store with the format of this program and refuses one that it cannot read.
-func (n *Node) checkFormat() error {
-	value, closer, err := n.db.Get(formatKey)
+// readFormat refuses a store that this program cannot read. A store without a format was not finished by the
+// process that created it, and is empty.
+func readFormat(db pebble.Reader) (found bool, err error) {
+	value, closer, err := db.Get(formatKey)
 	if errors.Is(err, pebble.ErrNotFound) {
-		if err := n.db.Set(formatKey, []byte{formatVersion}, pebble.Sync); err != nil {
-			return fmt.Errorf("mark the store's format: %w", err)
-		}
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the store's format: %w", err)
+		return false, fmt.Errorf("read the store's format: %w", err)
 	}
 	defer closer.Close()
 	if len(value) != 1 || value[0] != formatVersion {
-		return fmt.Errorf("the store has format %x and this program reads format %d; use the program that wrote it", value, formatVersion)
+		return false, fmt.Errorf("the store has format %x and this program reads format %d; use the program that wrote it", value, formatVersion)
 	}
-	return nil
+	return true, nil
 }
 
 // Close stops serving, ends all subscriptions, waits for the calls that are being answered and closes the
