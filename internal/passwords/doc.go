@@ -17,7 +17,9 @@
 // Passwords are compared by their exact bytes after Unicode normalisation to
 // NFKC: nothing is trimmed and nothing cut, and a NUL is a character. The legacy
 // schemes get the bytes as typed, because that is what they once hashed; of
-// bcrypt these are the first 72, as everywhere.
+// bcrypt these are the first 72, as everywhere. An Argon2id hash is taken for one
+// of ours: if another system made it of a password that NFKC changes, a reset
+// helps.
 //
 // Passwords and hashes are plain strings here. No error, metric or log of this
 // package contains one; who stores a hash seals it first.

@@ -41,6 +41,8 @@ var foreign = []struct{ name, stored, password, describes string }{
 	{"PHP manual argon2i", "$argon2i$v=19$m=1024,t=2,p=2$YzJBSzV4TUhkMzc3d3laeg$zqU/1IN0/AogfP4cmSJI1vc8lpXRW9/S0sYY2i2jHT0", "rasmuslerdorf", "argon2i m=1024,t=2,p=2"},
 	{"argon2id reference", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password", "argon2id m=256,t=2,p=1"},
 	{"argon2i reference", "$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG", "password", "argon2i m=65536,t=2,p=4"},
+	{"PHP argon2i, not normalised", "$argon2i$v=19$m=1024,t=2,p=1$UWFFVFh0dUEudkZ3OWt2TQ$TmfJOGy8s83vKJH7g6aSyKBwT19IwaZN/axYWsNRgmc", "5½ ﬁsh…", "argon2i m=1024,t=2,p=1"},
+	{"PHP bcrypt, not normalised", "$2y$04$sGNrBvPYM6NQlEdznWir/uUOKWZT1UWvv.5bgGOA.ngQv.Rgd1O3C", "5½ ﬁsh…", "bcrypt 4"},
 	{"crypt_blowfish 2a", "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored", "bcrypt 5"},
 	{"crypt_blowfish 2b", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U", "bcrypt 5"},
 }
@@ -110,6 +112,25 @@ func TestNeedsRehash_S1_48(t *testing.T) {
 	if got, err := current.Verify(ctx, hash, "another"); err != nil || got != (passwords.Match{}) {
 		t.Fatalf("a password that does not match needs no hash: %+v, %v", got, err)
 	}
+	// PHP's hashes of the current parameters, of the other scheme and of this.
+	params = passwords.Weak()
+	params.MemoryKiB, params.Passes = 1024, 2
+	like := newHasher(t, params)
+	for _, f := range foreign[1:3] {
+		want := passwords.Match{Outcome: passwords.Matched, NeedsRehash: passwords.SchemeOf(f.stored) != passwords.Argon2id}
+		if got, err := like.Verify(ctx, f.stored, f.password); err != nil || got != want {
+			t.Fatalf("%s: %+v, %v", f.name, got, err)
+		}
+	}
+	// The costs are current, the salt or the tag is shorter than ours.
+	for _, short := range []string{
+		"$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$cpx6VEQbwTVZvcpxNIxOVUWZ5xnAipUmAe1cg2GMG70",
+		"$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$xMtwabzUMPCTZuPJN98dtgpk4NUFT9vv",
+	} {
+		if got, err := old.Verify(ctx, short, "password"); err != nil || got != (passwords.Match{Outcome: passwords.Matched, NeedsRehash: true}) {
+			t.Fatalf("%s: %+v, %v", short, got, err)
+		}
+	}
 }
 
 // The PHC string format as other programs read it.
@@ -142,7 +163,7 @@ func TestUnreadable_S1_44(t *testing.T) {
 	bad := []string{
 		"", "x", "plain text password", "5f4dcc3b5aa765d61d8327deb882cf99", "$", "$$$$$", "$argon2id$", "$argon2d$v=19$m=256,t=2,p=1$" + salt + "$" + tag,
 		"$argon2id$m=256,t=2,p=1$" + salt + "$" + tag, "$argon2id$v=16$m=256,t=2,p=1$" + salt + "$" + tag,
-		full + "$", full + "=", full + "\n", " " + full, full + " ", strings.ToUpper(full), full[:len(full)-1] + "5", strings.Replace(full, salt, "", 1), strings.Replace(full, salt, "c29t", 1),
+		full + "$", full + "=", full + "\n", " " + full, full + " ", strings.ToUpper(full), full[:len(full)-1] + "5", strings.Replace(full, salt, "", 1), strings.Replace(full, salt, "c29t", 1), strings.Replace(full, salt, "c29tZXNhbHR", 1),
 		strings.Replace(full, tag, "", 1), strings.Replace(full, tag, "nf65EOgLrQMR", 1), strings.Replace(full, tag, strings.Repeat("A", 400), 1), strings.Replace(full, salt, salt[:4]+"\n"+salt[4:], 1),
 		bc[:59], bc + "x", strings.Replace(bc, "$05$", "$03$", 1), strings.Replace(bc, "$05$", "$15$", 1), strings.Replace(bc, "$05$", "$31$", 1), strings.Replace(bc, "$05$", "$99$", 1),
 		strings.Replace(bc, "$05$", "$+5$", 1), strings.Replace(bc, "$05$", "$-5$", 1), strings.Replace(bc, "$2y$", "$2x$", 1), strings.Replace(bc, "$2y$", "$2$", 1), strings.Replace(bc, "S37", "S=7", 1),

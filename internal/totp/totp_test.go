@@ -118,6 +118,28 @@ func TestRatchet_T1_T3_T5(t *testing.T) {
 	}
 }
 
+// Now and then two steps that are accepted at one time have the same code. It is
+// good for the later one, and so not again for the other.
+func TestOneCodeOfTwoSteps(t *testing.T) {
+	t.Parallel()
+	s := rfc(t)
+	for _, steps := range [][2]uint64{{61331809, 61331811}, {62075368, 62075369}} {
+		code, now := s.Code(steps[0]), time.Unix(int64(steps[0]+1)*30, 0)
+		if s.Code(steps[1]) != code {
+			t.Fatalf("the steps %v have different codes", steps)
+		}
+		if step, ok := totp.Verify(s, code, now, 0); !ok || step != steps[1] {
+			t.Errorf("step %d, %v; want %d", step, ok, steps[1])
+		}
+		if step, ok := totp.Verify(s, code, now, steps[0]); !ok || step != steps[1] {
+			t.Errorf("after the first: step %d, %v; want %d", step, ok, steps[1])
+		}
+		if _, ok := totp.Verify(s, code, now, steps[1]); ok {
+			t.Errorf("%v: accepted again", steps)
+		}
+	}
+}
+
 // Near the beginning of time steps do not run below zero.
 func TestNearTheEpoch(t *testing.T) {
 	t.Parallel()
@@ -267,6 +289,9 @@ func TestNothingPrints(t *testing.T) {
 		struct{ Secret totp.Secret }{secret},
 		totp.NewRecoveryCodes(),
 	} {
+		if f, ok := v.(fmt.Formatter); ok && fmt.Sprintf("%v|%+v|%#v|%x|%10.3s", f, f, f, f, f) != strings.Repeat("|[redacted]", 5)[1:] {
+			t.Errorf("%T prints %v", v, v)
+		}
 		var told strings.Builder
 		// The last two do not fit, which is no reason to print.
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%w"} {
