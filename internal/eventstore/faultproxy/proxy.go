@@ -5,7 +5,6 @@ package faultproxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -268,9 +267,6 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Unlock()
 }
 
-// errLost marks data that was swallowed.
-var errLost = errors.New("lost")
-
 // pipe copies one direction. What look makes of the data is how much of it may
 // pass; the rest is lost, and with it all that follows.
 func (p *Proxy) pipe(l *link, to, from net.Conn, d Direction, look func([]byte) int) {
@@ -280,9 +276,7 @@ func (p *Proxy) pipe(l *link, to, from net.Conn, d Direction, look func([]byte) 
 		if err != nil {
 			return
 		}
-		if errors.Is(p.pass(l, d, n), errLost) {
-			l.silence(d)
-		}
+		p.pass(l, d, n)
 		if l.silent(d) {
 			continue
 		}
@@ -294,8 +288,9 @@ func (p *Proxy) pipe(l *link, to, from net.Conn, d Direction, look func([]byte) 
 	}
 }
 
-// pass applies the fault of the moment to so many bytes.
-func (p *Proxy) pass(l *link, d Direction, n int) error {
+// pass applies the fault of the moment to so many bytes. A link whose bytes are
+// lost says no more: nothing acknowledges what its peers send.
+func (p *Proxy) pass(l *link, d Direction, n int) {
 	p.mu.Lock()
 	f, healed := p.faults, p.healed
 	p.mu.Unlock()
@@ -312,10 +307,12 @@ func (p *Proxy) pass(l *link, d Direction, n int) error {
 		case <-l.ended:
 		}
 	}
-	if f.frozen || f.muted && d == Replies {
-		return errLost
+	if f.frozen {
+		l.silence(Requests, Replies)
 	}
-	return nil
+	if f.muted && d == Replies {
+		l.silence(Replies)
+	}
 }
 
 // spend counts bytes that pass and says how many still may before the cut.
