@@ -28,9 +28,11 @@ const (
 	childRole   = "ESNODE_TEST_CHILD"
 	childDir    = "ESNODE_TEST_DIR"
 	childSocket = "ESNODE_TEST_SOCKET"
+	childFault  = "ESNODE_TEST_FAULT"
 
 	roleNode        = "node"
 	roleSmallBlocks = "node with small blocks"
+	roleFaulty      = "node on a disk that fails"
 	roleNull        = "null"
 )
 
@@ -39,10 +41,11 @@ func TestMain(m *testing.M) {
 	case "":
 		// The client forgets a connection when its server dies while it is connecting.
 		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"))
-	case roleNode, roleNull, roleSmallBlocks:
+	case roleNode, roleNull, roleSmallBlocks, roleFaulty:
 		serve := map[string]func() error{
 			roleNode: func() error { return serveChildNode(esnode.Options{}) }, roleNull: serveNull,
 			roleSmallBlocks: func() error { return serveChildNode(esnode.SmallBlocks()) },
+			roleFaulty:      serveFaulty,
 		}[role]
 		if err := serve(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -145,6 +148,7 @@ type child struct {
 	command *exec.Cmd
 	stdin   io.Closer // kept, because the child ends when it is closed
 	stderr  io.Writer // of the test when nil
+	fault   string    // what fails, of a node on a disk that fails
 	ended   chan error
 }
 
@@ -174,7 +178,7 @@ func (c *child) start() {
 		c.tb.Fatal(err)
 	}
 	c.command = exec.Command(executable)
-	c.command.Env = append(os.Environ(), childRole+"="+c.role, childDir+"="+c.dir, childSocket+"="+c.socket)
+	c.command.Env = append(os.Environ(), childRole+"="+c.role, childDir+"="+c.dir, childSocket+"="+c.socket, childFault+"="+c.fault)
 	c.command.Stderr = os.Stderr
 	if c.stderr != nil {
 		c.command.Stderr = c.stderr

@@ -8,6 +8,22 @@
 // waiting. The horizon is the position up to which the log is on disk. No read, no subscription and no
 // answer tells of anything beyond it.
 //
+// # What survives
+//
+// An acknowledged append is on disk. Beside Pebble's files the directory holds the file ACKNOWLEDGED with the
+// position up to which appends were acknowledged, written after each sync and before the answers leave. It is
+// what tells a write-ahead log that was cut off or damaged from one that a crash left unfinished: Open refuses a
+// log that ends earlier, or one in which events are missing. Before it lets Pebble change anything, Open looks at
+// the store without writing, so a refused directory stays as it was. A store without the file, which an older
+// version of the node or somebody who accepts a loss leaves behind, is taken as it is and gets one. After a loss of
+// power the file may be older than the log, and then damage to the few events in between looks like an unfinished
+// write.
+//
+// When the disk is full, writes wait for room and new ones are refused; see reservedBytes. Any other failure of a
+// write or of a sync ends writing until the store is opened again: nothing is tried twice, reads go on, and Close
+// may have to leave Pebble's goroutines behind, which it reports. So does damage that reading comes upon: reads of
+// it answer DataLoss, all others go on. Logs, metrics and Check say which file it is.
+//
 // # Differences from EventStoreDB
 //
 // What the node deliberately does in its own way:

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -199,6 +200,87 @@ func waitUntil(t *testing.T, what string, so func() bool) {
 		case <-deadline:
 			t.Fatalf("%s: not within 30 s", what)
 		}
+	}
+}
+
+// TestDamageFoundInTheBackground damages a table that a compaction comes upon. The node goes on with what can be
+// read, takes no more writes, and tells whoever watches its metrics.
+func TestDamageFoundInTheBackground(t *testing.T) {
+	t.Parallel()
+	files := vfs.NewMem()
+	n, err := openOn(files, "store", Options{blockBytes: 1 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var acked []uuid.UUID
+	for range 100 {
+		acked = appendTwice(t, n, acked)
+	}
+	if err := errors.Join(n.Flush(), n.Close()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := files.List("store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") {
+			file, err := files.OpenReadWrite("store/"+name, vfs.WriteCategoryUnspecified)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = file.WriteAt([]byte("damage"), 3000)
+			if err := errors.Join(err, file.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	registry := prometheus.NewRegistry()
+	n, err = openOn(files, "store", Options{blockBytes: 1 << 10, Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var late []uuid.UUID
+	for range 4 {
+		// So many tables are put together.
+		late = appendTwice(t, n, late)
+		if err := n.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitUntil(t, "a compaction finds the damage", func() bool { return n.condition.damagedFiles() == 1 })
+	if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.Unavailable {
+		t.Errorf("append to a damaged store: %v", err)
+	}
+	for name, want := range map[string]float64{"writable": 0, "damaged_files": 1, "disk_waits": 0} {
+		got := -1.0
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() == "steward_esnode_"+name {
+				got = family.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		if got != want {
+			t.Errorf("the metric %s is %v, want %v", name, got, want)
+		}
+	}
+	var read []uuid.UUID
+	err = n.scan(n.last, n.last, false, func(e *event) (bool, error) {
+		read = append(read, e.id)
+		return true, nil
+	})
+	if err != nil || len(read) != 1 || read[0] != late[len(late)-1] {
+		t.Errorf("reading what is whole: %v, %v", read, err)
+	}
+	if _, err := n.Dump(); status.Code(err) != codes.DataLoss {
+		t.Errorf("reading what is damaged: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Errorf("close: %v", err)
 	}
 }
 

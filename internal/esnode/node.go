@@ -60,11 +60,13 @@ type Node struct {
 	last        uint64 // the position of the newest event
 	lastCreated int64  // its time: later events are never older
 
-	stop    sync.Once
-	stopped chan struct{}
-	closing sync.RWMutex // held for reading by what must end before the store is closed
-	close   sync.Once
-	closed  error
+	stop     sync.Once
+	stopped  chan struct{}
+	desert   sync.Once
+	deserted chan struct{} // closed when calls were left behind that will never end
+	closing  sync.RWMutex  // held for reading by what must end before the store is closed
+	close    sync.Once
+	closed   error
 
 	servers sync.Mutex
 	server  *grpc.Server
@@ -100,6 +102,7 @@ func openOn(files vfs.FS, dir string, options Options) (*Node, error) {
 		heads:      newHeads(cachedHeads),
 		next:       1,
 		stopped:    make(chan struct{}),
+		deserted:   make(chan struct{}),
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

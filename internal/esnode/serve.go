@@ -68,8 +68,14 @@ func (n *Node) ServeListener(ctx context.Context, listener net.Listener) error {
 
 	release := context.AfterFunc(ctx, n.shutdown)
 	defer release()
-	err := server.Serve(listener)
-	n.shutdown()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	var err error
+	select {
+	case err = <-served:
+		n.shutdown()
+	case <-n.deserted:
+	}
 	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve the event store: %w", err)
 	}
@@ -119,8 +125,6 @@ func (n *Node) shutdown() {
 	if server == nil {
 		return
 	}
-	cut := time.AfterFunc(closePatience, server.Stop)
-	defer cut.Stop()
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
@@ -128,8 +132,17 @@ func (n *Node) shutdown() {
 	}()
 	select {
 	case <-answered:
+		return
+	case <-n.deserted:
+		return
+	case <-time.After(closePatience):
+	}
+	go server.Stop()
+	select {
+	case <-answered:
 	case <-n.disk.stuck:
-		// A call may have got stuck with it.
+		// A call met the failure of a write and will never be answered.
+		n.desert.Do(func() { close(n.deserted) })
 	}
 }
 
