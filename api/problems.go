@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stewardhq/steward/internal/fault"
+	"github.com/stewardhq/steward/internal/postgres"
 )
 
 // statuses is the one place where a kind of fault becomes an HTTP status.
@@ -24,6 +25,7 @@ var statuses = map[fault.Kind]int{
 	fault.TooLarge:     http.StatusRequestEntityTooLarge,
 	fault.Unavailable:  http.StatusServiceUnavailable,
 	fault.Unknown:      http.StatusGatewayTimeout,
+	fault.TooMany:      http.StatusTooManyRequests,
 	fault.Internal:     http.StatusInternalServerError,
 }
 
@@ -32,7 +34,7 @@ var (
 	errInternal    = fault.New(fault.Internal, "internal", "Something went wrong on our side. The request id finds it in our logs.")
 	errNoRoute     = fault.New(fault.NotFound, "route_not_found", "There is nothing at this address.")
 	errTimeout     = fault.New(fault.Unavailable, "timeout", "The answer took too long.").After(time.Second)
-	errUnavailable = fault.New(fault.Unavailable, "database_unavailable", "The database cannot be reached; try again in a moment.").After(time.Second)
+	errUnavailable = postgres.ErrUnavailable
 	errNotBuilt    = fault.New(fault.Unavailable, "read_models_missing", "the lists are being built, try again in a moment").After(time.Second)
 	errValidation  = fault.New(fault.Invalid, "invalid", "some fields are not acceptable")
 )

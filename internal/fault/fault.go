@@ -24,6 +24,7 @@ const (
 	TooLarge                 // the request is bigger than allowed
 	Unavailable              // something that is needed is away; try again
 	Unknown                  // the outcome could not be learned in time
+	TooMany                  // asked too often; try again later
 )
 
 // Error is a failure that a caller may see. It never holds what the caller
