@@ -15,9 +15,11 @@ import (
 
 const (
 	// The node shares its machine with the application, so it is content with little memory: recent events
-	// are in the tail and old ones are read in order, which needs no large cache.
-	blockCacheBytes = 24 << 20
-	memTableBytes   = 16 << 20
+	// are in the tail and old ones are read in order, which needs no large cache. Pebble takes the memtables
+	// out of the cache, and what two of them leave must hold the filters and indexes that every first append
+	// to a stream asks.
+	blockCacheBytes = 40 << 20
+	memTableBytes   = 8 << 20
 
 	dataBlockBytes = 32 << 10
 )
@@ -45,9 +47,11 @@ func storeOptions(files vfs.FS, log storeLog, damaged func(file string, err erro
 		// Names of streams that do not exist yet are looked up with every first append.
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	// Old events move down the levels without being rewritten, so they must be compressed well at once.
+	// What is flushed is soon rewritten: only the levels below, where events stay, are worth good compression.
 	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings {
-		return pebble.UniformDBCompressionSettings(block.BalancedCompression)
+		settings := pebble.UniformDBCompressionSettings(block.BalancedCompression)
+		settings.Levels[0] = block.FastestCompression
+		return settings
 	})
 	return options, cache.Unref
 }
