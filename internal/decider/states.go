@@ -270,10 +270,12 @@ func (s *states) fly(ctx context.Context, stream string, f *flight, known folded
 			known, landed = s.land(stream, f, known)
 		}
 	}
-	s.mu.Lock()
-	delete(s.flights, stream)
+	if err != nil {
+		s.mu.Lock()
+		delete(s.flights, stream)
+		s.mu.Unlock()
+	}
 	f.folded, f.err = known, err
-	s.mu.Unlock()
 	close(f.done)
 }
 
@@ -285,8 +287,9 @@ func (s *states) takeArrivals(f *flight) []events.Record {
 	return records
 }
 
-// land puts a state among the others, unless there is more to fold: then it
-// returns what to go on from.
+// land puts a state among the others and ends the flight, in one step: whoever
+// joined the flight later would get a state that lacks what came in since. If
+// there is more to fold it returns what to go on from.
 func (s *states) land(stream string, f *flight, known folded) (folded, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -303,6 +306,7 @@ func (s *states) land(stream string, f *flight, known folded) (folded, bool) {
 		}
 		return known, false
 	}
+	delete(s.flights, stream)
 	e := &entry{stream: stream, folded: known}
 	s.entries[stream] = s.recent.PushFront(e)
 	s.weigh(e, emptyWeight+len(stream)+known.weight)
