@@ -21,17 +21,23 @@ import (
 
 // errUnauthorized answers every credential that does not open anything, for
 // whatever reason.
-var errUnauthorized = fault.New(fault.Unauthorized, "unauthorized", "send a valid API key as Authorization: Bearer stw_live_…")
+var errUnauthorized = fault.New(fault.Unauthorized, "unauthorized", "send a valid API key, or the token of a session, as Authorization: Bearer …")
 
 // authenticate finds out who sends a request. It reads the API key and the staff
 // member from the log, so a revoked key is out at once. When the log is away,
 // reads are answered from the read models, which then also say who the caller is.
 func (s *Server) authenticate(ctx context.Context, r *http.Request) error {
-	token, err := bearer(r.Header)
+	token, err := presented(r)
 	if err != nil {
-		return errUnauthorized
+		return err
 	}
 	c := callOf(ctx)
+	if token.IsSession() {
+		if c.caller, err = s.authenticateSession(ctx, token); err != nil && s.away(ctx, err) {
+			return fmt.Errorf("%w (%w)", eventstore.ErrUnavailable, err)
+		}
+		return err
+	}
 	if reads(r.Method) && s.outage.recent() {
 		return s.authenticateStale(ctx, c, token)
 	}
@@ -46,17 +52,29 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request) error {
 	return err
 }
 
-// bearer returns the API key that a request presents.
-func bearer(h http.Header) (apitoken.Token, error) {
-	value, _, err := single(h, "Authorization", errUnauthorized)
+// presented returns the API key or the token of a session that a request presents:
+// as a bearer, or a session's in its cookie.
+func presented(r *http.Request) (apitoken.Token, error) {
+	value, given, err := single(r.Header, "Authorization", errUnauthorized)
 	if err != nil {
 		return apitoken.Token{}, err
 	}
 	scheme, text, _ := strings.Cut(value, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !given {
+		kept, err := r.Cookie(sessionCookie)
+		if err != nil {
+			return apitoken.Token{}, errUnauthorized
+		}
+		if err := sameSite(r); err != nil {
+			return apitoken.Token{}, err
+		}
+		scheme, text = "Bearer", kept.Value
+	}
+	token, err := apitoken.Parse(text)
+	if !strings.EqualFold(scheme, "Bearer") || err != nil || !given && !token.IsSession() {
 		return apitoken.Token{}, errUnauthorized
 	}
-	return apitoken.Parse(text)
+	return token, nil
 }
 
 // authenticateNow asks the log.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,6 +23,7 @@ type call struct {
 	requestID string
 	method    string
 	path      string
+	host      string
 	query     string
 	header    http.Header
 	answer    http.Header // of the answer
@@ -46,27 +48,54 @@ func callOf(ctx context.Context) *call {
 	return c
 }
 
-// caller is who sent a request, as the credential says.
+// caller is who sent a request, as the credential says: a member of the team, or
+// a customer in a session.
 type caller struct {
 	storeID uuid.UUID
 	staffID uuid.UUID
 	keyID   uuid.UUID
 	role    events.Role
 	source  events.Source
+
+	customerID uuid.UUID
+	sessionID  uuid.UUID
+
 	// policies are those of the store now; its defaults while the log is away.
 	policies policy.Set
 }
 
 // actor is the caller as written into events. This is the only place that makes
 // the actor of a request, and nothing that a request says can reach it.
-func (c *caller) actor() events.Actor { return events.Reseller(c.staffID, c.keyID) }
+func (c *caller) actor() events.Actor {
+	if c.isCustomer() {
+		return events.Customer(c.customerID, c.sessionID)
+	}
+	return events.Reseller(c.staffID, c.keyID)
+}
+
+// isCustomer reports whether a customer sent the request.
+func (c *caller) isCustomer() bool { return c.customerID != uuid.Nil }
 
 // principal is whose idempotency keys a request uses: the person's, whichever
-// of their API keys they send.
-func (c *caller) principal() string { return "staff:" + c.staffID.String() }
+// of their API keys or sessions they send.
+func (c *caller) principal() string {
+	if c.isCustomer() {
+		return "customer:" + c.customerID.String()
+	}
+	return "staff:" + c.staffID.String()
+}
 
-// may reports whether the caller has a permission.
-func (c *caller) may(p permission) bool { return allows(c.role, p) }
+// may reports whether the caller's role has a permission. Customers have no role:
+// what they may do is a list of routes.
+func (c *caller) may(p permission) bool { return !c.isCustomer() && allows(c.role, p) }
+
+// mayUse reports whether the caller may use a route, on something of their own.
+func (c *caller) mayUse(rt route) bool {
+	if c.isCustomer() {
+		return slices.Contains(customerRoutes, rt.method+" "+rt.path)
+	}
+	return c.may(rt.permission)
+}
 
 // callerOf returns the caller of an authenticated request.
 func callerOf(ctx context.Context) *caller {

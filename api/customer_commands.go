@@ -184,6 +184,11 @@ func (s *Server) changeCustomerExternalID(ctx context.Context, in *ChangeExterna
 	return s.onCustomer(ctx, in.ID, customer.ChangeExternalID{ExternalID: in.Body.ExternalID})
 }
 
+// activateCustomer handles POST /v1/customers/{id}/activate.
+func (s *Server) activateCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.Activate{By: callerOf(ctx).actor()})
+}
+
 // ShutOutInput suspends or bans.
 type ShutOutInput struct {
 	CommandInput

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,7 +154,7 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 // set it.
 func (c *CustomerStatus) follow(env events.Envelope) bool {
 	switch e := env.Event.(type) {
-	case events.CustomerCreated:
+	case events.CustomerCreated, events.CustomerActivated:
 	case events.CustomerReactivated:
 		c.ReasonCode, c.Reason = "", ""
 	case events.CustomerSuspended:
@@ -219,7 +220,7 @@ func actionPermission(action customer.Action, state customer.State) permission {
 func permittedActions(who *caller, state customer.State) []customer.Action {
 	permitted := []customer.Action{}
 	for _, action := range customer.Actions(state, who.actor(), who.policies) {
-		if who.may(actionPermission(action, state)) {
+		if who.may(actionPermission(action, state)) || who.isCustomer() && slices.Contains(customerActions, action) {
 			permitted = append(permitted, action)
 		}
 	}

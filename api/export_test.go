@@ -4,16 +4,20 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
 )
 
 // RouteLine is a line of the table of routes, for tests.
-type RouteLine struct{ Method, Path, Permission string }
+type RouteLine struct {
+	Method, Path, Permission string
+	Customer                 bool // whether customers may use it on what is their own
+}
 
 // Table returns the table of routes.
 func (s *Server) Table() []RouteLine {
 	lines := make([]RouteLine, len(s.table))
 	for i, rt := range s.table {
-		lines[i] = RouteLine{rt.method, rt.path, string(rt.permission)}
+		lines[i] = RouteLine{rt.method, rt.path, string(rt.permission), (&caller{customerID: uuid.New()}).mayUse(rt)}
 	}
 	return lines
 }

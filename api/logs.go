@@ -119,7 +119,8 @@ func (s *Server) listDomainLog(ctx context.Context, in *ListLogOfInput) (*PageOu
 	if err != nil {
 		return nil, err
 	}
-	return s.logPage(ctx, in.PageInput, in.LogFilterInput, projections.LogFilter{DomainID: id})
+	// A customer sees what happened while the domain was theirs.
+	return s.logPage(ctx, in.PageInput, in.LogFilterInput, projections.LogFilter{DomainID: id, CustomerID: callerOf(ctx).customerID})
 }
 
 // logPage reads a page of what filter says, narrowed by what the caller says.
@@ -165,7 +166,11 @@ func logEntry(who *caller, e projections.LogEntry) LogEntry {
 	for i, c := range e.Changes {
 		entry.Changes[i] = LogChange{c.Field, changeValue{wireValue(c.Field, c.Before)}, changeValue{wireValue(c.Field, c.After)}}
 	}
-	if e.Net != nil {
+	if who.isCustomer() {
+		// The team's words about a customer, and where its members were, stay its own.
+		entry.Reason, entry.Ticket = "", ""
+	}
+	if e.Net != nil && (!who.isCustomer() || e.ActorKind == events.ActorCustomer) {
 		entry.IP, entry.UserAgent = e.Net.IP, e.Net.UserAgent
 	}
 	for name, path := range map[string]string{

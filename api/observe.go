@@ -53,7 +53,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		begun := time.Now()
 		answer := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		c := &call{
-			requestID: requestID(r), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery,
+			requestID: requestID(r), method: r.Method, path: r.URL.Path, host: r.Host, query: r.URL.RawQuery,
 			header: r.Header, answer: answer.Header(),
 		}
 		patience := requestTimeout

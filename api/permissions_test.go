@@ -52,6 +52,12 @@ func bodyFor(path string) any {
 		return map[string]any{"hosts": []string{"new.example.com"}}
 	case strings.HasSuffix(path, "/change-branding"):
 		return map[string]any{"branding": map[string]any{}}
+	case strings.HasSuffix(path, "/change-password"):
+		return map[string]any{"current_password": "x", "new_password": "y"}
+	case path == "/v1/sign-in":
+		return map[string]any{"name": "x", "password": "y"}
+	case path == "/v1/register":
+		return map[string]any{"email": "x", "password": "y"}
 	case strings.HasSuffix(path, "/rename"):
 		return map[string]any{"name": "New"}
 	case path == "/v1/customers/{id}":
@@ -64,7 +70,7 @@ func TestPermissions_K1_S0_03_S0_11_MatrixOfRolesAndRoutes(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	var matrix strings.Builder
-	fmt.Fprintf(&matrix, "%-7s%-44s%-20s%s\n", "method", "route", "permission", "owner admin support auditor analyst")
+	fmt.Fprintf(&matrix, "%-7s%-44s%-20s%s\n", "method", "route", "permission", "owner admin support auditor analyst customer")
 	for _, line := range h.server.Table() {
 		fmt.Fprintf(&matrix, "%-7s%-44s%-20s", line.Method, line.Path, line.Permission)
 		if line.Permission == "" {
@@ -87,6 +93,11 @@ func TestPermissions_K1_S0_03_S0_11_MatrixOfRolesAndRoutes(t *testing.T) {
 			}
 			fmt.Fprintf(&matrix, "%-*s", len(role)+1, word)
 		}
+		if line.Customer {
+			matrix.WriteString("own")
+		} else {
+			matrix.WriteString("-")
+		}
 		matrix.WriteString("\n")
 	}
 	compareGolden(t, "permissions.txt", matrix.String())
@@ -96,12 +107,8 @@ func TestPermissions_EveryRouteNeedsACredential(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	for _, line := range h.server.Table() {
-		want := 401
-		if line.Permission == "public" {
-			want = 200
-		}
 		path := strings.ReplaceAll(line.Path, "{id}", unknown(idKindOf(line.Path)))
-		if r := h.send(line.Method, path, nil); r.status != want {
+		if r := h.send(line.Method, path, bodyFor(line.Path)); (r.status == 401) != (line.Permission != "public") {
 			t.Errorf("%s %s without a credential: %d", line.Method, line.Path, r.status)
 		}
 	}
@@ -130,11 +137,14 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 		routes++
 		ask := func(id string) string {
 			r := h.owner(line.Method, strings.ReplaceAll(line.Path, "{id}", id), bodyFor(line.Path), "If-Match", `"r0"`, "X-Request-Id", "5a3e5a3e")
-			if strings.HasSuffix(line.Path, "/push") {
-				if r.status != 428 {
-					t.Errorf("%s: %d", line.Path, r.status)
-				}
-			} else if r.status != 404 {
+			want := 404
+			switch {
+			case strings.HasSuffix(line.Path, "/push"):
+				want = 428
+			case strings.HasSuffix(line.Path, "/change-password"):
+				want = 403 // not for staff at all
+			}
+			if r.status != want {
 				t.Errorf("%s %s of %s: %d %s", line.Method, line.Path, id, r.status, r.raw)
 			}
 			r.header.Del("Date")

@@ -115,7 +115,7 @@ var actorLabels = map[events.ActorKind]policy.Policy{
 // caller calls them.
 func shownActor(who *caller, kind events.ActorKind, id string, staff uuid.UUID, name string) Actor {
 	a := Actor{Kind: kind, Label: who.policies.Get(actorLabels[kind]), ID: actorID(kind, id)}
-	if staff != uuid.Nil {
+	if staff != uuid.Nil && !who.isCustomer() {
 		a.Staff = &Person{ID: wireid.Format(wireid.Staff, staff), Name: name, Self: staffPath(staff)}
 	}
 	return a

@@ -103,8 +103,11 @@ func (s *Server) admit(ctx context.Context, rt route, w http.ResponseWriter, r *
 		if err := s.authenticate(ctx, r); err != nil {
 			return err
 		}
-		if !callerOf(ctx).may(rt.permission) {
+		if !callerOf(ctx).mayUse(rt) {
 			return errForbidden
+		}
+		if err := s.owned(ctx, rt, r); err != nil {
+			return err
 		}
 	}
 	if reads(r.Method) {

@@ -16,8 +16,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
+	"github.com/stewardhq/steward/internal/sessions"
+	"github.com/stewardhq/steward/internal/throttle"
 	"github.com/stewardhq/steward/projections"
 )
 
@@ -40,6 +43,10 @@ type Config struct {
 	// positions and confirmations.
 	FingerprintKey []byte
 	CursorKey      []byte
+	// Hasher hashes and checks passwords.
+	Hasher *passwords.Hasher
+	// ThrottleKey keys what attempts are counted by.
+	ThrottleKey []byte
 	// Registry receives the metrics and is what /metrics shows; by default an
 	// empty one.
 	Registry *prometheus.Registry
@@ -77,6 +84,10 @@ type Server struct {
 	repeats   repeats
 	drain     draining
 
+	hasher   *passwords.Hasher
+	throttle *throttle.Throttle
+	sessions *sessions.Sessions
+
 	fingerprintKey []byte
 
 	router *chi.Mux
@@ -90,8 +101,11 @@ const minKey = 32
 
 // New makes a server. It fails when something that it needs is missing.
 func New(c Config) (*Server, error) {
-	if c.Engine == nil || c.Pool == nil || c.LogID == uuid.Nil {
-		return nil, errors.New("api: an engine, a pool and the id of the log are required")
+	if c.Engine == nil || c.Pool == nil || c.LogID == uuid.Nil || c.Hasher == nil {
+		return nil, errors.New("api: an engine, a pool, a hasher and the id of the log are required")
+	}
+	if len(c.ThrottleKey) < minKey {
+		return nil, fmt.Errorf("api: the throttle key has %d bytes, it needs %d", len(c.ThrottleKey), minKey)
 	}
 	if len(c.FingerprintKey) < minKey {
 		return nil, fmt.Errorf("api: the fingerprint key has %d bytes, it needs %d", len(c.FingerprintKey), minKey)
@@ -117,6 +131,7 @@ func New(c Config) (*Server, error) {
 		engine: c.Engine, pool: c.Pool, queries: projections.NewQueries(c.Pool), waiter: projector.NewWaiter(c.Pool, c.Group, c.Projector),
 		projector: c.Projector, reactions: c.Reactions, log: c.Logger, registry: c.Registry, requests: requests,
 		logID: c.LogID, tokens: sealing, fingerprintKey: c.FingerprintKey,
+		hasher: c.Hasher, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
 	}
 	s.clock.wall = c.Now
 	s.router = chi.NewMux()
@@ -138,6 +153,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.Se
 // routes is the whole URL space but for the pages that people look at.
 func (s *Server) routes() {
 	g, p, patch := http.MethodGet, http.MethodPost, http.MethodPatch
+
+	const own = "Signing in"
+	add(s, route{p, "/v1/register", permitAnyone, "Open an account for yourself", own, 0}, s.register)
+	add(s, route{p, "/v1/sign-in", permitAnyone, "Sign in: begin a session", own, 0}, s.signIn)
+	add(s, route{p, "/v1/sign-out", permitStoreRead, "Sign out: end the session that asks", own, 0}, s.signOut)
 
 	const store = "Store"
 	add(s, route{g, "/v1/store", permitStoreRead, "Read your store", store, 0}, s.getOwnStore)
@@ -172,6 +192,10 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/change-email", permitCustomersWrite, "Change the email address", customers, 0}, s.changeCustomerEmail)
 	add(s, route{p, "/v1/customers/{id}/change-username", permitCustomersWrite, "Change the username", customers, 0}, s.changeCustomerUsername)
 	add(s, route{p, "/v1/customers/{id}/change-external-id", permitCustomersWrite, "Change the id in your own systems", customers, 0}, s.changeCustomerExternalID)
+	add(s, route{p, "/v1/customers/{id}/activate", permitCustomersWrite, "Confirm a pending account", customers, 0}, s.activateCustomer)
+	add(s, route{g, "/v1/customers/{id}/sessions", permitCustomersRead, "List the sessions that a customer has", customers, 0}, s.listSessions)
+	add(s, route{p, "/v1/customers/{id}/end-sessions", permitCustomersWrite, "End all sessions of a customer", customers, 0}, s.endSessions)
+	add(s, route{p, "/v1/customers/{id}/change-password", permitCustomersWrite, "Change one's own password", customers, 0}, s.changePassword)
 	add(s, route{p, "/v1/customers/{id}/suspend", permitCustomersSuspend, "Suspend: shut the customer out until reactivated", customers, 0}, s.suspendCustomer)
 	add(s, route{p, "/v1/customers/{id}/reactivate", permitCustomersSuspend, "Let a suspended or banned customer back in", customers, 0}, s.reactivateCustomer)
 	add(s, route{p, "/v1/customers/{id}/ban", permitCustomersBan, "Ban: shut the customer out for good", customers, 0}, s.banCustomer)

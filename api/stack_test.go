@@ -25,6 +25,7 @@ import (
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/eventstore/faultproxy"
+	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/postgres/pgtest"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/seal"
@@ -38,6 +39,7 @@ import (
 type stack struct {
 	engine *decider.Engine
 	vault  *vault.Vault
+	hasher *passwords.Hasher
 	server *api.Server
 	http   *httptest.Server
 	pool   *pgxpool.Pool
@@ -125,7 +127,7 @@ func startInstances(tb testing.TB, n int) []*stack {
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	node := startNode(tb, dir)
-	first := &stack{logs: &lockedBuffer{}, now: &testClock{}}
+	first := &stack{logs: &lockedBuffer{}, now: &testClock{}, hasher: must(passwords.New(passwords.Config{Params: passwords.Weak()}))}
 	first.startDatabase(tb, dir)
 	file := filepath.Join(dir, "master.key")
 	if err := vault.CreateKEKFile(file); err != nil {
@@ -175,6 +177,7 @@ func (s *stack) serve(tb testing.TB, projecting *projector.Projector) {
 	s.server, err = api.New(api.Config{
 		Engine: s.engine, LogID: s.vault.LogID(), Pool: s.pool, Group: s.group(), Projector: projecting,
 		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
+		ThrottleKey: must(s.vault.Secret(vault.SecretFingerprint)), Hasher: s.hasher,
 		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewJSONHandler(s.logs, nil)), Now: s.now.now,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Version: "test",
 	})

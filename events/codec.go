@@ -48,6 +48,7 @@ var decoders = map[string]decoder{
 	TypeCustomerBanned:            decode[CustomerBanned],
 	TypeCustomerDeleted:           decode[CustomerDeleted],
 	TypeCustomerRestored:          decode[CustomerRestored],
+	TypeCustomerActivated:         decode[CustomerActivated],
 
 	TypeDomainRegistered:         decode[DomainRegistered],
 	TypeDomainImported:           decode[DomainImported],

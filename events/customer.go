@@ -14,6 +14,7 @@ const (
 	TypeCustomerBanned            = "customer.banned"
 	TypeCustomerDeleted           = "customer.deleted"
 	TypeCustomerRestored          = "customer.restored"
+	TypeCustomerActivated         = "customer.activated"
 )
 
 // CustomerStatus is where a customer stands in the life cycle.
@@ -110,6 +111,23 @@ type CustomerExternalIDChanged struct {
 	After      Personal  `json:"after,omitzero" subject:"customer"`
 }
 
+// ActivationMethod says how an account became usable.
+type ActivationMethod string
+
+// The methods.
+const (
+	ActivatedAutomatically ActivationMethod = "auto"   // the store wants nothing more
+	ActivatedByStaff       ActivationMethod = "manual" // a member of the team confirmed it
+)
+
+// CustomerActivated makes a pending account usable.
+type CustomerActivated struct {
+	CustomerID uuid.UUID        `json:"customer_id"`
+	Before     CustomerStatus   `json:"before"`
+	After      CustomerStatus   `json:"after"`
+	Method     ActivationMethod `json:"method"`
+}
+
 // CustomerSuspended shuts the customer out until reactivated.
 type CustomerSuspended struct {
 	CustomerID uuid.UUID      `json:"customer_id"`
@@ -165,6 +183,7 @@ func (CustomerSuspended) EventType() string         { return TypeCustomerSuspend
 func (CustomerReactivated) EventType() string       { return TypeCustomerReactivated }
 func (CustomerBanned) EventType() string            { return TypeCustomerBanned }
 func (CustomerDeleted) EventType() string           { return TypeCustomerDeleted }
+func (CustomerActivated) EventType() string         { return TypeCustomerActivated }
 func (CustomerRestored) EventType() string          { return TypeCustomerRestored }
 
 func (CustomerCreated) customerEvent()           {}
@@ -176,6 +195,7 @@ func (CustomerSuspended) customerEvent()         {}
 func (CustomerReactivated) customerEvent()       {}
 func (CustomerBanned) customerEvent()            {}
 func (CustomerDeleted) customerEvent()           {}
+func (CustomerActivated) customerEvent()         {}
 func (CustomerRestored) customerEvent()          {}
 
 // Creates returns the customer and the login that signs in for them.

@@ -47,6 +47,7 @@ func samples() map[string]events.Event {
 		events.StoreHostsChanged{StoreID: id1, Before: []string{"shop.example"}, After: []string{"shop.example", "www.shop.example"}},
 		events.StoreBrandingChanged{StoreID: id1, Before: events.Branding{Color: "#000000"}, After: events.Branding{Color: "#1f6feb"}},
 		events.StorePolicySet{StoreID: id1, Policy: "require_reason", Before: "false", After: "true", EffectiveAt: begin},
+		events.CustomerActivated{CustomerID: id1, Before: events.StatusPending, After: events.StatusActive, Method: events.ActivatedByStaff},
 		events.LoginPasswordSet{LoginID: id1, CustomerID: id2, CredentialID: id3, ReplacedID: id1, Hash: sealed("hash"), Scheme: "argon2id", Cause: events.PasswordChanged},
 		events.LoginSessionsEnded{LoginID: id1, CustomerID: id2},
 		events.SessionRefused{SessionID: id1, CustomerID: id2, Reason: events.RefusedStatus, Status: events.StatusSuspended, VisitorID: id3, Name: sealed("name")},

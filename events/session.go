@@ -41,6 +41,7 @@ type EndReason string
 const (
 	EndedBySignOut EndReason = "signed_out"
 	EndedByRevoke  EndReason = "revoked"
+	EndedByLimit   EndReason = "too_many" // a newer one took its place
 )
 
 // SessionRefused is an attempt to sign in that failed.

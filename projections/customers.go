@@ -176,6 +176,8 @@ func evolveCustomer(row customerRow, env projector.Event) (customerRow, bool) {
 		row.become(e.After, e.ReasonCode, env)
 	case events.CustomerDeleted:
 		row.become(e.After, row.ReasonCode, env) // a restored customer may be suspended still
+	case events.CustomerActivated:
+		row.become(e.After, "", env)
 	case events.CustomerRestored:
 		row.become(e.After, row.ReasonCode, env)
 	}

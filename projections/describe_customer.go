@@ -37,6 +37,9 @@ func describeCustomer(e events.CustomerEvent) Description {
 	case events.CustomerBanned:
 		d.Event = "Account banned"
 		return d.status(e.Before, e.After, reasons(e.ReasonCode, e.Reason, e.HoldServices)...)
+	case events.CustomerActivated:
+		d.Event = "Account activated"
+		return d.status(e.Before, e.After, Change{Field: "method", After: word(e.Method)})
 	case events.CustomerDeleted:
 		d.Event = "Account deleted"
 		return d.status(e.Before, e.After)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/vault"
@@ -116,6 +119,14 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 	return errors.Join(err, group.Wait())
 }
 
+// throttleKey derives the key of what attempts are counted by from the one of the
+// fingerprints. It may change: what was counted is forgotten then.
+func throttleKey(fingerprints []byte) []byte {
+	mac := hmac.New(sha256.New, fingerprints)
+	mac.Write([]byte("steward/throttle/1"))
+	return mac.Sum(nil)
+}
+
 // service is what runs on an opened system.
 type service struct {
 	engine    *decider.Engine
@@ -156,9 +167,13 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	hasher, err := passwords.New(passwords.Config{Params: passwords.Default(), Registerer: s.registry})
+	if err != nil {
+		return nil, err
+	}
 	handler, err := api.New(api.Config{
 		Engine: engine, LogID: began.LogID, Pool: s.pool, Group: core, Projector: projecting, Reactions: reacting,
-		FingerprintKey: fingerprints, CursorKey: cursors,
+		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher,
 		TrustedProxies: s.config.proxies, Logger: s.log, Registry: s.registry, Version: version,
 	})
 	if err != nil {

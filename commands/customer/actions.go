@@ -14,6 +14,7 @@ const (
 	ActionChangeEmail      Action = "change_email"
 	ActionChangeUsername   Action = "change_username"
 	ActionChangeExternalID Action = "change_external_id"
+	ActionActivate         Action = "activate"
 	ActionSuspend          Action = "suspend"
 	ActionReactivate       Action = "reactivate"
 	ActionBan              Action = "ban"
@@ -33,6 +34,7 @@ func Actions(s State, by events.Actor, policies policy.Set) []Action {
 		{ActionChangeEmail, ChangeEmail{Email: otherText(s.Email, "someone@example.invalid")}},
 		{ActionChangeUsername, ChangeUsername{Username: otherText(s.Username, "someone-else"), Policies: policies}},
 		{ActionChangeExternalID, ChangeExternalID{ExternalID: otherText(s.ExternalID, "x")}},
+		{ActionActivate, Activate{By: by}},
 		{ActionSuspend, Suspend{By: by, Explained: true, Policies: policies}},
 		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},
 		{ActionBan, Ban{By: by, Explained: true, Policies: policies}},

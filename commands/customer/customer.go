@@ -53,6 +53,7 @@ var (
 	ErrDeleted   = fault.New(fault.Conflict, "customer_deleted", "the customer is deleted: restore them first")
 	ErrErased    = fault.New(fault.Conflict, "customer_erased", "the customer was erased")
 	ErrBanned    = fault.New(fault.Conflict, "customer_banned", "the customer is banned: reactivate them first")
+	ErrShutOut   = fault.New(fault.Conflict, "customer_shut_out", "the customer is suspended or banned: reactivate them first")
 	ErrInvalid   = fault.New(fault.Invalid, "invalid", "some fields are not acceptable")
 
 	// What the store's policies refuse.
@@ -65,6 +66,8 @@ func Decide(s State, c Command) ([]events.CustomerEvent, error) {
 	switch c := c.(type) {
 	case Create:
 		return create(s, c)
+	case Activate:
+		return activate(s, c)
 	case EditProfile:
 		return editProfile(s, c)
 	case ChangeEmail:
@@ -110,6 +113,8 @@ func Evolve(s State, e events.CustomerEvent) State {
 	case events.CustomerReactivated:
 		s.Status, s.ReasonCode, s.Reason = e.After, "", events.Personal{}
 		s.Hold = s.Hold && !e.ReleaseServices
+	case events.CustomerActivated:
+		s.Status, s.Resume = e.After, e.After
 	case events.CustomerDeleted:
 		s.Status, s.Restore = e.After, e.Before
 	case events.CustomerRestored:

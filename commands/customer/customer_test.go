@@ -197,9 +197,6 @@ func TestSuspend(t *testing.T) {
 
 func TestReactivate(t *testing.T) {
 	t.Parallel()
-	reactivated := func(before, after events.CustomerStatus, release bool) history {
-		return history{events.CustomerReactivated{CustomerID: id, Before: before, After: after, ReleaseServices: release}}
-	}
 	decidertest.Run(t, customer.Decider, []tcase{
 		{Name: "S1-35 lets a suspended customer in", Given: history{created, suspended}, When: customer.Reactivate{By: staff}, Then: reactivated(events.StatusSuspended, events.StatusActive, false)},
 		{Name: "S1-38 lets a banned customer in, by staff", Given: history{created, banned}, When: customer.Reactivate{By: staff}, Then: reactivated(events.StatusBanned, events.StatusActive, false)},
@@ -288,4 +285,38 @@ func TestActions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func reactivated(before, after events.CustomerStatus, release bool) history {
+	return history{events.CustomerReactivated{CustomerID: id, Before: before, After: after, ReleaseServices: release}}
+}
+
+func TestActivate(t *testing.T) {
+	t.Parallel()
+	opened := created
+	opened.Origin, opened.Status = events.OriginSelf, events.StatusPending
+	activated := func(method events.ActivationMethod) history {
+		return history{events.CustomerActivated{CustomerID: id, Before: events.StatusPending, After: events.StatusActive, Method: method}}
+	}
+	shut := events.CustomerSuspended{CustomerID: id, Before: events.StatusPending, After: events.StatusSuspended}
+	decidertest.Run(t, customer.Decider, []tcase{
+		{
+			Name: "S1-06 who comes by themself is pending", Then: history{opened}, Again: customer.ErrExists,
+			When: customer.Create{CustomerID: id, LoginID: login, Origin: events.OriginSelf, Email: "ada@example.com", Username: "ada"},
+		},
+		{Name: "S1-30 staff confirm", Given: history{opened}, When: customer.Activate{By: staff}, Then: activated(events.ActivatedByStaff)},
+		{Name: "S1-43 or the store wants nothing more", Given: history{opened}, When: customer.Activate{By: events.System("registration")}, Then: activated(events.ActivatedAutomatically)},
+		{Name: "nobody activates themself", Given: history{opened}, When: customer.Activate{By: self}, Err: customer.ErrStaffOnly},
+		{Name: "is usable already", Given: history{created}, When: customer.Activate{By: staff}},
+		{Name: "does not lift a suspension", Given: history{opened, shut}, When: customer.Activate{By: staff}, Err: customer.ErrShutOut},
+		{
+			Name: "a suspension after it leads back to active", Given: append(append(history{opened}, activated(events.ActivatedByStaff)...), suspended),
+			When: customer.Reactivate{By: staff}, Then: reactivated(events.StatusSuspended, events.StatusActive, false),
+		},
+		{
+			Name: "a suspension before it leads back to pending", Given: history{opened, shut},
+			When: customer.Reactivate{By: staff}, Then: reactivated(events.StatusSuspended, events.StatusPending, false),
+		},
+		{Name: "never was", When: customer.Activate{By: staff}, Err: customer.ErrNotFound},
+	})
 }

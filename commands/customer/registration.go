@@ -10,7 +10,8 @@ import (
 )
 
 // Create opens an account. An email address is required, and a username if the
-// store's policies say so; nothing else is. What is empty is left out.
+// store's policies say so; nothing else is. What is empty is left out. An account
+// that somebody opens for themself is pending until it is activated.
 type Create struct {
 	CustomerID uuid.UUID
 	LoginID    uuid.UUID
@@ -22,7 +23,34 @@ type Create struct {
 	Policies   policy.Set
 }
 
-func (Create) customerCommand() {}
+// Activate makes a pending account usable.
+type Activate struct{ By events.Actor }
+
+func (Create) customerCommand()   {}
+func (Activate) customerCommand() {}
+
+func activate(s State, c Activate) ([]events.CustomerEvent, error) {
+	method := events.ActivatedByStaff
+	switch c.By.Kind {
+	case events.ActorReseller:
+	case events.ActorSystem:
+		method = events.ActivatedAutomatically
+	default:
+		return nil, ErrStaffOnly
+	}
+	if err := changeable(s); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Resume == events.StatusActive:
+		return nil, nil
+	case s.Status != events.StatusPending:
+		return nil, ErrShutOut
+	}
+	return []events.CustomerEvent{events.CustomerActivated{
+		CustomerID: s.ID, Before: s.Status, After: events.StatusActive, Method: method,
+	}}, nil
+}
 
 func create(s State, c Create) ([]events.CustomerEvent, error) {
 	if s.Exists() {
@@ -39,8 +67,12 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 	if len(refused.Fields) > 0 {
 		return nil, refused
 	}
+	status := events.StatusActive
+	if c.Origin == events.OriginSelf {
+		status = events.StatusPending
+	}
 	return []events.CustomerEvent{events.CustomerCreated{
-		CustomerID: c.CustomerID, LoginID: c.LoginID, Origin: c.Origin, Status: events.StatusActive,
+		CustomerID: c.CustomerID, LoginID: c.LoginID, Origin: c.Origin, Status: status,
 		Email: events.Clear(email), Username: optional(username), ExternalID: optional(externalID),
 		Profile: withoutEmpty(profile),
 	}}, nil

@@ -1,6 +1,8 @@
-// Package apitoken makes and reads the secret that a program presents:
+// Package apitoken makes and reads the secrets that are presented with requests:
+// API keys, and the tokens of sessions.
 //
 //	stw_live_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
+//	stw_ses_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
 //
 // The prefix and the checksum (CRC-32, IEEE) let scanners find leaked keys and
 // let a mistyped key be told from a wrong one without asking anything.
@@ -16,6 +18,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"regexp"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -24,24 +27,35 @@ import (
 
 // Token is a credential as presented. Its secret never prints.
 type Token struct {
-	public string // stw_live_<id>
+	public string // stw_live_<id>, stw_ses_<id>
 	secret string
 }
 
-// ErrMalformed says that a text is not an API key at all.
-var ErrMalformed = errors.New("not an API key")
+// What a token begins with, by its kind.
+const (
+	keyPrefix     = "stw_live_"
+	sessionPrefix = "stw_ses_"
+)
 
-var pattern = regexp.MustCompile(`^(stw_live_[0-9a-f]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$`)
+// ErrMalformed says that a text is not a token at all.
+var ErrMalformed = errors.New("not a token")
 
-// New draws a token with 64 random bits of id and 256 of secret.
-func New() Token {
+var pattern = regexp.MustCompile(`^(stw_(?:live|ses)_[0-9a-f]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$`)
+
+// New draws an API key with 64 random bits of id and 256 of secret.
+func New() Token { return draw(keyPrefix) }
+
+// NewSession draws the token of a session, as random as an API key.
+func NewSession() Token { return draw(sessionPrefix) }
+
+func draw(prefix string) Token {
 	var id [8]byte
 	var secret [32]byte
 	// crypto/rand.Read never fails since Go 1.24.
 	_, _ = rand.Read(id[:])
 	_, _ = rand.Read(secret[:])
 	return Token{
-		public: "stw_live_" + hex.EncodeToString(id[:]),
+		public: prefix + hex.EncodeToString(id[:]),
 		secret: base64.RawURLEncoding.EncodeToString(secret[:]),
 	}
 }
@@ -65,10 +79,17 @@ func (t Token) Reveal() string { return t.public + "_" + t.secret + "_" + t.chec
 // Prefix is the part that may be shown and stored.
 func (t Token) Prefix() string { return t.public }
 
-// ID is the id of the API key that the token belongs to, derived from the
-// prefix so that a presented token names its stream without a lookup.
+// IsSession reports whether it is the token of a session, not an API key.
+func (t Token) IsSession() bool { return strings.HasPrefix(t.public, sessionPrefix) }
+
+// ID is the id of the API key or the session that the token belongs to, derived
+// from the prefix so that a presented token names its stream without a lookup.
 func (t Token) ID() uuid.UUID {
-	return uuid.NewSHA1(events.Namespace, []byte("api_key\x00"+t.public))
+	kind := "api_key"
+	if t.IsSession() {
+		kind = "session"
+	}
+	return uuid.NewSHA1(events.Namespace, []byte(kind+"\x00"+t.public))
 }
 
 // Hash is what is stored of the secret: SHA-256 in hexadecimal. A secret of 256

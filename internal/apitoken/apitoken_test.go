@@ -11,6 +11,18 @@ import (
 
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
+	for _, token := range []apitoken.Token{apitoken.New(), apitoken.NewSession()} {
+		parsed, err := apitoken.Parse(token.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parsed != token || parsed.ID() != token.ID() {
+			t.Errorf("%v was read as %v", token, parsed)
+		}
+	}
+	if apitoken.New().IsSession() || !apitoken.NewSession().IsSession() {
+		t.Error("keys and sessions are mixed up")
+	}
 	token := apitoken.New()
 	parsed, err := apitoken.Parse(token.Reveal())
 	if err != nil {

@@ -18,6 +18,15 @@ const (
 	UsernameOptional = "optional"
 	UsernameIsEmail  = "email_is_username"
 
+	ActivationAuto   = "auto"
+	ActivationManual = "manual"
+
+	PasswordsNIST    = "nist"
+	PasswordsClassic = "classic"
+
+	RevealAfterPassword = "after_correct_password"
+	RevealNever         = "never"
+
 	DeletionSoft     = "soft"
 	DeletionDisabled = "disabled"
 )
@@ -31,6 +40,35 @@ var (
 			{UsernameRequired, "every account has one"},
 			{UsernameOptional, "an account may have one"},
 			{UsernameIsEmail, "customers sign in with their email address, accounts have no username"},
+		},
+	}
+	Registration = Policy{
+		Name: "self_registration", Default: on,
+		About:  "Whether visitors can open an account by themselves.",
+		Values: either("they can", "accounts are opened by the team"),
+	}
+	Activation = Policy{
+		Name: "activation", Default: ActivationAuto,
+		About: "How an account that somebody opened for themself becomes usable.",
+		Values: []Value{
+			{ActivationAuto, "at once"},
+			{ActivationManual, "when a member of the team confirms it"},
+		},
+	}
+	Passwords = Policy{
+		Name: "passwords", Default: PasswordsNIST,
+		About: "What a new password must be like. No policy accepts passwords that many people use.",
+		Values: []Value{
+			{PasswordsNIST, "at least 15 characters, of any kind"},
+			{PasswordsClassic, "at least 8 characters, a capital letter and a number"},
+		},
+	}
+	RevealStatus = Policy{
+		Name: "reveal_status", Default: RevealAfterPassword,
+		About: "Whether somebody whose account is suspended, banned or pending is told so when they sign in.",
+		Values: []Value{
+			{RevealAfterPassword, "after the right password"},
+			{RevealNever, "never: it looks like a wrong password"},
 		},
 	}
 	RequireReason = Policy{
@@ -60,7 +98,7 @@ var (
 
 // Policies lists all, in the order in which they are shown.
 var Policies = []Policy{
-	UsernameMode, RequireReason, HoldServices, Deletion,
+	UsernameMode, Registration, Activation, Passwords, RevealStatus, RequireReason, HoldServices, Deletion,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
@@ -83,6 +121,7 @@ var Presets = []Preset{
 		UsernameMode.Name: UsernameIsEmail, Deletion.Name: DeletionDisabled,
 	}},
 	{"pantry", "Logins that staff manage by hand and that are enabled or disabled.", Set{
+		Passwords.Name:      PasswordsClassic,
 		SuspendedLabel.Name: "Disabled",
 	}},
 }

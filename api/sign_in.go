@@ -1,0 +1,270 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stewardhq/steward/commands/customer"
+	"github.com/stewardhq/steward/commands/login"
+	"github.com/stewardhq/steward/commands/session"
+	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/apitoken"
+	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/fault"
+	"github.com/stewardhq/steward/internal/identity"
+	"github.com/stewardhq/steward/internal/passwords"
+	"github.com/stewardhq/steward/internal/policy"
+	"github.com/stewardhq/steward/internal/sessions"
+	"github.com/stewardhq/steward/internal/throttle"
+	"github.com/stewardhq/steward/internal/uniq"
+	"github.com/stewardhq/steward/internal/wireid"
+)
+
+// SignInInput is who wants to sign in.
+type SignInInput struct {
+	StorefrontInput
+	Body struct {
+		Name     string `json:"name" maxLength:"400" doc:"The username or the email address." example:"ada"`
+		Password string `json:"password" maxLength:"2000"`
+		Cookie   bool   `json:"cookie,omitempty" doc:"For browsers: keep the session in a cookie that scripts cannot read, instead of answering its token."`
+	}
+}
+
+// SignInOutput is a session that has begun.
+type SignInOutput struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      struct {
+		SessionID  string    `json:"session_id" example:"ses_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+		CustomerID string    `json:"customer_id" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+		Token      string    `json:"token,omitempty" doc:"Send it as Authorization: Bearer. It is shown once."`
+		ExpiresAt  time.Time `json:"expires_at" doc:"When it ends in any case; unused it ends earlier."`
+	}
+}
+
+// Faults of signing in. Whoever tries learns which name exists from none of them.
+var (
+	errCredentials = fault.New(fault.Unauthorized, "invalid_credentials", "name or password is wrong")
+	errDisabled    = fault.New(fault.Forbidden, "account_disabled", "Account is Disabled")
+)
+
+// identity is who stands behind a name, as far as it is somebody's.
+type identified struct {
+	account     decider.Loaded[customer.State]
+	credentials decider.Loaded[login.State]
+}
+
+// signIn handles POST /v1/sign-in.
+func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, error) {
+	shop, err := s.storefront(ctx, in.StorefrontInput)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.visit(ctx, shop)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimSpace(in.Body.Name)
+	slot, err := s.throttle.Take(ctx, r.At, signInBuckets(ctx, shop, name)...)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.identify(ctx, shop, name)
+	if err != nil {
+		return nil, err
+	}
+	refused, rehash, err := s.verify(ctx, who, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	if refused == "" {
+		if who, err = s.activated(ctx, shop, who, r); err != nil {
+			return nil, err
+		}
+	}
+	token := apitoken.NewSession()
+	attempt := session.SignIn{
+		SessionID: token.ID(), CustomerID: who.account.State.ID, VisitorID: events.VisitorID(shop.id, r.At), Name: nameOf(name),
+		Refused: refused, Status: who.account.State.Status, LoginID: who.account.State.LoginID, Epoch: who.credentials.State.Epoch,
+		TokenHash: token.Hash(), Idle: sessions.CustomerIdle, ExpiresAt: r.At.Add(sessions.CustomerAbsolute).Truncate(time.Second),
+	}
+	started := refused == "" && who.account.State.Status == events.StatusActive
+	r.Actor = events.Customer(who.account.State.ID, uuid.Nil)
+	if started {
+		// The row comes first: without it the session would be over before it began.
+		r.Actor.SessionID = token.ID()
+		row := sessions.Session{
+			ID: token.ID(), StoreID: shop.id, CustomerID: who.account.State.ID, At: r.At, Idle: attempt.Idle, ExpiresAt: attempt.ExpiresAt,
+		}
+		if err := s.sessions.Begin(ctx, row); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(token.ID()), attempt, r); err != nil {
+		return nil, err
+	}
+	switch {
+	case refused != "":
+		return nil, errCredentials
+	case !started && shop.policies.Get(policy.RevealStatus) == policy.RevealAfterPassword:
+		return nil, errDisabled
+	case !started:
+		return nil, errCredentials
+	}
+	if err := slot.GiveBack(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.endBeyond(ctx, shop.id, who.account.State.ID, r); err != nil {
+		return nil, err
+	}
+	if rehash {
+		s.rehash(ctx, who, in.Body.Password, r)
+	}
+	out := &SignInOutput{}
+	out.Body.SessionID, out.Body.CustomerID = wireid.Format(wireid.Session, token.ID()), wireid.Format(wireid.Customer, who.account.State.ID)
+	out.Body.ExpiresAt = attempt.ExpiresAt.UTC()
+	if in.Body.Cookie {
+		out.SetCookie = []http.Cookie{cookie(token.Reveal(), 0)}
+	} else {
+		out.Body.Token = token.Reveal()
+	}
+	return out, nil
+}
+
+// endBeyond ends the oldest sessions of a customer who has more than they may.
+func (s *Server) endBeyond(ctx context.Context, store, id uuid.UUID, r decider.Request) error {
+	beyond, err := s.sessions.Oldest(ctx, r.At, store, id, sessions.CustomerConcurrent)
+	if err != nil {
+		return err
+	}
+	for _, old := range beyond {
+		r := systemStep(r, "end "+old.String(), "sessions")
+		_, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(old), session.End{Reason: events.EndedByLimit}, r)
+		if err != nil && !errors.Is(err, session.ErrNotFound) {
+			return err
+		}
+	}
+	return s.sessions.Ended(ctx, beyond...)
+}
+
+// signInBuckets are what limits attempts to sign in: the name that was sent, be it
+// anybody's or not, and the network that it came from.
+func signInBuckets(ctx context.Context, shop storefront, name string) []throttle.Bucket {
+	return []throttle.Bucket{
+		throttle.Account(shop.id, nameKey(name)),
+		throttle.Network(shop.id, netOf(ctx).IP),
+	}
+}
+
+// nameKey is what a name counts as, in whatever way it is spelled.
+func nameKey(name string) string {
+	if strings.Contains(name, "@") {
+		return identity.EmailKey(name)
+	}
+	return identity.UsernameKey(name)
+}
+
+// nameOf is as much of a name that is nobody's as is kept.
+func nameOf(name string) string {
+	if clean, err := identity.Line(name, 254); err == nil {
+		return clean
+	}
+	return ""
+}
+
+// identify finds who stands behind a name. For a name that is nobody's it reads as
+// much as for one that is somebody's.
+func (s *Server) identify(ctx context.Context, shop storefront, name string) (identified, error) {
+	of := uniq.Name{Kind: events.NameUsername, Key: nameKey(name)}
+	if strings.Contains(name, "@") {
+		of.Kind = events.NameEmail
+	}
+	id, found, err := s.holderOfName(ctx, shop.id, of)
+	if err != nil {
+		return identified{}, err
+	}
+	if !found {
+		id = uuid.NewSHA1(shop.id, []byte("nobody\x00"+of.Key))
+	}
+	var who identified
+	if who.account, err = customer.Decider.Load(ctx, s.engine, shop.id, events.CustomerStream(id)); err != nil {
+		return identified{}, err
+	}
+	loginID := who.account.State.LoginID
+	if loginID == uuid.Nil {
+		loginID = id
+	}
+	who.credentials, err = login.Decider.Load(ctx, s.engine, shop.id, events.LoginStream(loginID))
+	return who, err
+}
+
+// verify checks a password, with the same work whatever comes of it.
+func (s *Server) verify(ctx context.Context, who identified, password string) (refused events.RefusalReason, rehash bool, err error) {
+	hash, readable := who.credentials.State.Hash.Reveal()
+	if !readable {
+		refused = events.RefusedNoPassword
+		if !who.account.State.Exists() {
+			refused = events.RefusedUnknown
+		}
+		return refused, false, s.hasher.VerifyNobody(ctx, password)
+	}
+	match, err := s.hasher.Verify(ctx, hash, password)
+	switch {
+	case err != nil:
+		return "", false, err
+	case match.Outcome == passwords.Matched:
+		return "", match.NeedsRehash, nil
+	case match.Outcome == passwords.Unreadable:
+		return events.RefusedUnreadable, false, nil
+	default:
+		return events.RefusedPassword, false, nil
+	}
+}
+
+// activated makes an account usable that only waits for what its store does not
+// ask for. It is done when registering, and here if that was cut short.
+func (s *Server) activated(ctx context.Context, shop storefront, who identified, r decider.Request) (identified, error) {
+	waits := who.account.State.Status == events.StatusPending && shop.policies.Get(policy.Activation) == policy.ActivationAuto
+	if !waits {
+		return who, nil
+	}
+	if err := s.activate(ctx, who.account.State.ID, r); err != nil {
+		return who, err
+	}
+	var err error
+	who.account, err = customer.Decider.Load(ctx, s.engine, shop.id, events.CustomerStream(who.account.State.ID))
+	return who, err
+}
+
+func (s *Server) activate(ctx context.Context, id uuid.UUID, r decider.Request) error {
+	r = systemStep(r, "activate", "registration")
+	_, err := customer.Decider.Handle(ctx, s.engine, events.CustomerStream(id), customer.Activate{By: r.Actor}, r)
+	return err
+}
+
+// systemStep is what a component of the system does by itself in the course of a
+// request. The system is nowhere, so it has no address.
+func systemStep(r decider.Request, name, component string) decider.Request {
+	r = r.Step(name)
+	r.Actor, r.Net = events.System(component), events.Net{}
+	return r
+}
+
+// rehash keeps a password that was just verified in the form that is the custom
+// now. A failure leaves the old form, which the next sign-in finds again.
+func (s *Server) rehash(ctx context.Context, who identified, password string, r decider.Request) {
+	hash, err := s.hasher.Hash(ctx, password)
+	if err == nil {
+		r = systemStep(r, "rehash", "passwords")
+		_, err = login.Decider.Handle(ctx, s.engine, events.LoginStream(who.account.State.LoginID), login.Rehash{
+			Before: who.credentials.State.CredentialID, CredentialID: uuid.New(), Hash: hash, Scheme: string(passwords.SchemeOf(hash)),
+		}, r)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "a password was not hashed anew", "login_id", who.account.State.LoginID, "err", err)
+	}
+}
