@@ -165,7 +165,12 @@ func (n *Node) sweepBackup() error {
 
 // checkpoint gathers the files of the store, as they are at one moment between two appends, and returns where
 // the log ends in them.
-func (n *Node) checkpoint(dir string) (logEnd, error) {
+func (n *Node) checkpoint(dir string) (_ logEnd, err error) {
+	defer n.condition.rescue(&err)
+	// Also before the lock, which a write that failed may hold for ever.
+	if err := n.condition.writable(); err != nil {
+		return logEnd{}, err
+	}
 	if err := n.space.check(); err != nil {
 		return logEnd{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -109,6 +110,41 @@ func TestFailedWrite(t *testing.T) {
 			if report, err := n.Check(t.Context(), CheckOptions{}); err != nil || len(report.Problems) > 0 {
 				t.Errorf("check: %+v, %v", report.Problems, err)
 			}
+		})
+	}
+}
+
+// TestBackupMeetsAFailedWrite lets the disk fail when a backup brings the write-ahead log to it. The backup
+// fails, and so do appends and backups from then on; reads go on and nothing acknowledged is lost.
+func TestBackupMeetsAFailedWrite(t *testing.T) {
+	t.Parallel()
+	for name, kinds := range map[string][]errorfs.OpKind{"sync": syncOps, "write": writeOps} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fault{name: ".log", kinds: kinds, err: syscall.EIO}
+			memory := vfs.NewMem()
+			n, err := openOn(errorfs.Wrap(memory, f), "store", Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			acked := appendTwice(t, n, nil)
+			f.armed.Store(true)
+			for range 2 {
+				dir := filepath.Join(t.TempDir(), "backup")
+				if _, err := n.Backup(t.Context(), dir, BackupOptions{}); status.Code(err) != codes.Unavailable {
+					t.Errorf("backup: %v", err)
+				}
+				if left, err := filepath.Glob(dir + "*"); err != nil || len(left) > 0 {
+					t.Errorf("the failed backup has left %v, %v", left, err)
+				}
+			}
+			if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.Unavailable {
+				t.Errorf("append after a failed write: %v", err)
+			}
+			sameIDs(t, seen(t, n), acked)
+			f.armed.Store(false)
+			t.Logf("close: %v", n.Close())
+			sameIDs(t, seen(t, openForTest(t, memory)), acked)
 		})
 	}
 }
