@@ -76,6 +76,13 @@ func (m *management) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// given is the password that Steward's user has.
+func (m *management) given() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.password
+}
+
 // The script that gives Steward its rights is run against what stands for a node.
 func TestTheScriptThatGivesStewardItsRights(t *testing.T) {
 	t.Parallel()
@@ -101,13 +108,15 @@ func TestTheScriptThatGivesStewardItsRights(t *testing.T) {
 
 	for _, password := range []string{"steward-password-1", "steward-password-2"} { // repeated, with another password
 		out, err := run("admin-password-1", password)
-		if err != nil || m.password != password || !strings.Contains(out, "steward reads the log (200)") || strings.Contains(out, "password") {
-			t.Fatalf("%v, user with %q\n%s", err, m.password, out)
+		if given := m.given(); err != nil || given != password || !strings.Contains(out, "steward reads the log (200)") || strings.Contains(out, "password") {
+			t.Fatalf("%v, user with %q\n%s", err, given, out)
 		}
 	}
+	m.mu.Lock()
 	if got := m.lists["$acl"].Read; len(got) != 1 || got[0] != "steward" || len(m.lists) != 3 {
 		t.Errorf("the lists are %v", m.lists)
 	}
+	m.mu.Unlock()
 	if out, err := run("guess", "steward-password-1"); err == nil || !strings.Contains(out, "admin is refused (401)") {
 		t.Errorf("with a wrong password: %v\n%s", err, out)
 	}
