@@ -53,9 +53,8 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	if !found.State.Alive(now, credentials.State.Epoch) || account.State.Status != events.StatusActive {
 		return nil, errUnauthorized
 	}
-	used, err := s.sessions.Touch(ctx, found.State.ID, now)
-	switch {
-	case errors.Is(err, sessions.ErrUnknown), err == nil && now.Sub(used) > found.State.Idle:
+	switch _, err := s.sessions.Touch(ctx, found.State.ID, now); {
+	case errors.Is(err, sessions.ErrUnknown):
 		return nil, errUnauthorized
 	case err != nil:
 		return nil, err
@@ -123,7 +122,7 @@ func (s *Server) listSessions(ctx context.Context, in *IDInput) (*PageOutput[Ses
 		if err != nil {
 			return nil, err
 		}
-		if !found.State.Alive(now, credentials.State.Epoch) || now.Sub(row.LastUsedAt) > found.State.Idle {
+		if !found.State.Alive(now, credentials.State.Epoch) || !now.Before(row.OverAt) {
 			continue
 		}
 		alive = append(alive, SessionRow{

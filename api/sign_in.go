@@ -78,6 +78,9 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 		return nil, err
 	}
 	refused, rehash, err := s.verify(ctx, who, in.Body.Password)
+	if errors.Is(err, passwords.ErrBusy) {
+		err = errors.Join(err, slot.Unused(ctx)) // nothing was looked at
+	}
 	if err != nil {
 		return nil, err
 	}
