@@ -2,6 +2,7 @@ package esnode_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// Progress comes over the socket while events are counted.
+// Progress comes while events are counted, over the socket too, and counting ends with its context.
 func TestStatsProgress(t *testing.T) {
 	t.Parallel()
 	r := start(t, t.TempDir(), esnode.Options{NoSync: true})
@@ -114,9 +115,14 @@ func TestStatsProgress(t *testing.T) {
 	if err != nil || stats.Events != 30_000 || calls < 3 || done != total || total != stats.LastPosition {
 		t.Errorf("%d calls up to %d of %d; %d events, %v", calls, done, total, stats.Events, err)
 	}
+	told := 0
+	if _, err := administer(t, r.socket).Stats(t.Context(), esnode.StatsOptions{Progress: func(uint64, uint64) { told++ }}); err != nil || told == 0 {
+		t.Errorf("told %d times over the socket, %v", told, err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := administer(t, r.socket).Stats(ctx, esnode.StatsOptions{Progress: func(uint64, uint64) { cancel() }}); err == nil {
-		t.Error("cancelled and counted all the same")
+	defer cancel()
+	if _, err := r.node.Stats(ctx, esnode.StatsOptions{Progress: func(uint64, uint64) { cancel() }}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled after the first events: %v", err)
 	}
 }
 
