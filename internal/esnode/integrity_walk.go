@@ -17,9 +17,9 @@ import (
 
 // walk is one check under way. It reads the log and every index in order and remembers nothing of what it
 // passes but sums: one over the entries that the events demand, and one over those that an index holds. The
-// sums are over random hashes, so they agree if and only if the entries do. Thus a log of any length is
-// checked in little memory and without looking anything up. Only when two sums differ are the entries
-// compared one by one.
+// sums are over random hashes of 64 bits, so entries that differ have the same sum about once in 2^64 checks.
+// Thus a log of any length is checked in little memory and without looking anything up. Only when two sums differ
+// are the entries compared one by one.
 type walk struct {
 	ctx      context.Context
 	stopped  <-chan struct{} // closed when the node stops; nil when no node is running
