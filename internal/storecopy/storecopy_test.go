@@ -481,6 +481,23 @@ func TestImportRefuses(t *testing.T) {
 	})
 }
 
+// What is read back at the end is all that the target holds: an import beside another writer fails.
+func TestImportReadsBack(t *testing.T) {
+	t.Parallel()
+	from, to := newStore(t), newStore(t)
+	fill(t, from)
+	text, _ := export(t, from)
+	once := false
+	d := &target{Store: to, fail: func() (before, after error) {
+		if !once {
+			once = true
+			mustAppend(t, to, "stranger-1", eventstore.NoStream, event(`{}`))
+		}
+		return nil, nil
+	}}
+	refused(t, d, text, "the target differs from the export")
+}
+
 func refused(t *testing.T, to storecopy.Target, text []byte, says ...string) {
 	t.Helper()
 	_, err := storecopy.Import(t.Context(), to, bytes.NewReader(text), storecopy.ImportOptions{})
