@@ -71,7 +71,7 @@ func presented(r *http.Request) (apitoken.Token, error) {
 		scheme, text = "Bearer", kept.Value
 	}
 	token, err := apitoken.Parse(text)
-	if !strings.EqualFold(scheme, "Bearer") || err != nil || !given && !token.IsSession() {
+	if token.IsChallenge() || !strings.EqualFold(scheme, "Bearer") || err != nil || !given && !token.IsSession() {
 		return apitoken.Token{}, errUnauthorized
 	}
 	return token, nil

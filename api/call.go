@@ -59,6 +59,7 @@ type caller struct {
 
 	customerID uuid.UUID
 	sessionID  uuid.UUID
+	recovered  bool // by a recovery code in the place of the app
 
 	// policies are those of the store now; its defaults while the log is away.
 	policies policy.Set

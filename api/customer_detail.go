@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stewardhq/steward/commands/customer"
+	"github.com/stewardhq/steward/commands/login"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/eventstore"
@@ -27,6 +28,8 @@ type CustomerDetail struct {
 	ExternalID       *string            `json:"external_id"`
 	Status           CustomerStatus     `json:"status"`
 	Login            CustomerLogin      `json:"login"`
+	TwoFactor        string             `json:"two_factor,omitempty" enum:"Enabled,Disabled" doc:"Two-factor authentication. Left out while that cannot be known."`
+	RecoveryCodes    *int               `json:"recovery_codes_left,omitempty" doc:"With two-factor authentication: how many recovery codes are left."`
 	Profile          ProfileView        `json:"profile"`
 	Origin           events.Origin      `json:"origin" enum:"staff,self,checkout,import" doc:"How the account came to be."`
 	CreatedAt        time.Time          `json:"created_at"`
@@ -145,7 +148,18 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 		return nil, err
 	}
 	d.Status.By = actor
+	credentials, err := login.Decider.Load(ctx, s.engine, history.StoreID, events.LoginStream(state.LoginID))
+	if err != nil {
+		return nil, err
+	}
 	actions := permittedActions(who, state)
+	if d.TwoFactor = "Disabled"; credentials.State.TwoFactor.Enabled {
+		left := credentials.State.TwoFactor.Remaining()
+		d.TwoFactor, d.RecoveryCodes = "Enabled", &left
+		if who.isCustomer() || who.may(permitCustomersSuspend) && who.policies.On(policy.StaffDisableTwoFactor) {
+			actions = append(actions, actionDisableTwoFactor)
+		}
+	}
 	d.AvailableActions = &actions
 	return &CustomerOutput{ETag: etag(history.Revision), Body: d}, nil
 }
@@ -215,6 +229,9 @@ func actionPermission(action customer.Action, state customer.State) permission {
 		return permitCustomersWrite
 	}
 }
+
+// actionDisableTwoFactor is the one action on a customer that their login decides.
+const actionDisableTwoFactor customer.Action = "disable_2fa"
 
 // permittedActions is what the caller could do to a customer now.
 func permittedActions(who *caller, state customer.State) []customer.Action {

@@ -100,7 +100,11 @@ func (s *Server) listCustomerDomains(ctx context.Context, in *ListCustomerDomain
 	if err != nil {
 		return nil, err
 	}
-	return s.domainPage(ctx, in.PageInput, in.DomainFilterInput, owner)
+	out, err := s.domainPage(ctx, in.PageInput, in.DomainFilterInput, owner)
+	if err == nil && callerOf(ctx).recovered {
+		out.Body.Notices = []Notice{{Code: "reset_2fa", Link: customerPath(owner) + "/two-factor/start"}}
+	}
+	return out, err
 }
 
 // knownCustomer reads the id of a customer who exists.

@@ -20,9 +20,16 @@ type PageInput struct {
 
 // Page is one page of a list.
 type Page[T any] struct {
-	Items      []T    `json:"items"`
-	HasMore    bool   `json:"has_more" doc:"Whether there is a further page."`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Where the next page begins. It means nothing to anybody else."`
+	Items      []T      `json:"items"`
+	HasMore    bool     `json:"has_more" doc:"Whether there is a further page."`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Where the next page begins. It means nothing to anybody else."`
+	Notices    []Notice `json:"notices,omitempty" doc:"What a storefront should tell the customer here."`
+}
+
+// Notice is something that a storefront should tell a customer.
+type Notice struct {
+	Code string `json:"code" example:"reset_2fa"`
+	Link string `json:"link" doc:"Where to do something about it."`
 }
 
 // PageOutput is the answer with one page.

@@ -54,6 +54,14 @@ func bodyFor(path string) any {
 		return map[string]any{"branding": map[string]any{}}
 	case strings.HasSuffix(path, "/change-password"):
 		return map[string]any{"current_password": "x", "new_password": "y"}
+	case strings.HasSuffix(path, "/two-factor/confirm"):
+		return map[string]any{"code": "000000"}
+	case strings.HasSuffix(path, "/two-factor/disable"):
+		return map[string]any{"confirm": true}
+	case strings.Contains(path, "/two-factor/"):
+		return map[string]any{"password": "x"}
+	case path == "/v1/sign-in/second-factor":
+		return map[string]any{"challenge": "x", "code": "000000"}
 	case path == "/v1/sign-in":
 		return map[string]any{"name": "x", "password": "y"}
 	case path == "/v1/register":
@@ -108,7 +116,7 @@ func TestPermissions_EveryRouteNeedsACredential(t *testing.T) {
 	h := newHarness(t)
 	for _, line := range h.server.Table() {
 		path := strings.ReplaceAll(line.Path, "{id}", unknown(idKindOf(line.Path)))
-		if r := h.send(line.Method, path, bodyFor(line.Path)); (r.status == 401) != (line.Permission != "public") {
+		if r := h.send(line.Method, path, bodyFor(line.Path)); (r.str("code") == "unauthorized") != (line.Permission != "public") {
 			t.Errorf("%s %s without a credential: %d", line.Method, line.Path, r.status)
 		}
 	}
@@ -141,7 +149,7 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 			switch {
 			case strings.HasSuffix(line.Path, "/push"):
 				want = 428
-			case strings.HasSuffix(line.Path, "/change-password"):
+			case strings.HasSuffix(line.Path, "/change-password"), strings.Contains(line.Path, "/two-factor/") && !strings.HasSuffix(line.Path, "/disable"):
 				want = 403 // not for staff at all
 			}
 			if r.status != want {

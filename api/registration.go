@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -50,7 +51,7 @@ func (s *Server) register(ctx context.Context, in *RegisterInput) (*RegisterOutp
 	if !shop.policies.On(policy.Registration) {
 		return nil, errNoRegistration
 	}
-	r, err := s.visit(ctx, shop)
+	r, err := s.visit(ctx, shop.id)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +173,33 @@ type ChangePasswordInput struct {
 
 var (
 	errOwnPassword   = fault.New(fault.Forbidden, "customer_only", "only customers change their password by themselves")
-	errWrongPassword = fault.New(fault.Forbidden, "wrong_password", "the current password is wrong").On("current_password", "is wrong")
+	errWrongPassword = fault.New(fault.Forbidden, "wrong_password", "the password is wrong").On("password", "is wrong")
 )
+
+// provePassword lets a customer go on who knows their password, and returns their
+// login. It is how everything dangerous begins: a session that was left open, or
+// taken, does not have it.
+func (s *Server) provePassword(ctx context.Context, account decider.Loaded[customer.State], password string, now time.Time) (decider.Loaded[login.State], error) {
+	id, store := account.State.ID, account.StoreID
+	slot, err := s.throttle.Take(ctx, now, throttle.Account(store, "customer\x00"+id.String()))
+	if err != nil {
+		return decider.Loaded[login.State]{}, err
+	}
+	credentials, err := login.Decider.Load(ctx, s.engine, store, events.LoginStream(account.State.LoginID))
+	if err != nil {
+		return credentials, err
+	}
+	refused, _, err := s.verify(ctx, identified{account, credentials}, password)
+	switch {
+	case errors.Is(err, passwords.ErrBusy):
+		return credentials, errors.Join(err, slot.Unused(ctx))
+	case err != nil:
+		return credentials, err
+	case refused != "":
+		return credentials, errWrongPassword
+	}
+	return credentials, slot.GiveBack(ctx)
+}
 
 // changePassword handles POST /v1/customers/{id}/change-password.
 func (s *Server) changePassword(ctx context.Context, in *ChangePasswordInput) (*CommandOutput, error) {
@@ -190,23 +216,8 @@ func (s *Server) changePassword(ctx context.Context, in *ChangePasswordInput) (*
 	if err != nil {
 		return nil, err
 	}
-	slot, err := s.throttle.Take(ctx, r.At, throttle.Account(who.storeID, "customer\x00"+who.customerID.String()))
-	if err != nil {
-		return nil, err
-	}
-	credentials, err := login.Decider.Load(ctx, s.engine, who.storeID, events.LoginStream(account.State.LoginID))
-	if err != nil {
-		return nil, err
-	}
-	refused, _, err := s.verify(ctx, identified{account, credentials}, in.Body.Current)
-	switch {
-	case err != nil:
-		return nil, err
-	case refused != "":
-		return nil, errWrongPassword
-	}
-	if err := slot.GiveBack(ctx); err != nil {
-		return nil, err
+	if _, err := s.provePassword(ctx, account, in.Body.Current, r.At); err != nil {
+		return nil, calling("password", "current_password", err)
 	}
 	person := passwords.Person{Username: text(shown(account.State.Username)), Email: text(shown(account.State.Email))}
 	if err := passwordPolicy(who.policies).Check(in.Body.New, person); err != nil {

@@ -157,6 +157,7 @@ func (s *Server) routes() {
 	const own = "Signing in"
 	add(s, route{p, "/v1/register", permitAnyone, "Open an account for yourself", own, 0}, s.register)
 	add(s, route{p, "/v1/sign-in", permitAnyone, "Sign in: begin a session", own, 0}, s.signIn)
+	add(s, route{p, "/v1/sign-in/second-factor", permitAnyone, "Answer the challenge of a sign-in with a code", own, 0}, s.signInFactor)
 	add(s, route{p, "/v1/sign-out", permitStoreRead, "Sign out: end the session that asks", own, 0}, s.signOut)
 
 	const store = "Store"
@@ -196,6 +197,10 @@ func (s *Server) routes() {
 	add(s, route{g, "/v1/customers/{id}/sessions", permitCustomersRead, "List the sessions that a customer has", customers, 0}, s.listSessions)
 	add(s, route{p, "/v1/customers/{id}/end-sessions", permitCustomersWrite, "End all sessions of a customer", customers, 0}, s.endSessions)
 	add(s, route{p, "/v1/customers/{id}/change-password", permitCustomersWrite, "Change one's own password", customers, 0}, s.changePassword)
+	add(s, route{p, "/v1/customers/{id}/two-factor/start", permitCustomersWrite, "Set up one's own second factor: get a secret for the app", customers, 0}, s.startTwoFactor)
+	add(s, route{p, "/v1/customers/{id}/two-factor/confirm", permitCustomersWrite, "Turn one's own second factor on, and get recovery codes once", customers, 0}, s.confirmTwoFactor)
+	add(s, route{p, "/v1/customers/{id}/two-factor/renew-codes", permitCustomersWrite, "Get new recovery codes for oneself, once", customers, 0}, s.renewRecoveryCodes)
+	add(s, route{p, "/v1/customers/{id}/two-factor/disable", permitCustomersSuspend, "Disable two-factor authentication for good", customers, 0}, s.disableTwoFactor)
 	add(s, route{p, "/v1/customers/{id}/suspend", permitCustomersSuspend, "Suspend: shut the customer out until reactivated", customers, 0}, s.suspendCustomer)
 	add(s, route{p, "/v1/customers/{id}/reactivate", permitCustomersSuspend, "Let a suspended or banned customer back in", customers, 0}, s.reactivateCustomer)
 	add(s, route{p, "/v1/customers/{id}/ban", permitCustomersBan, "Ban: shut the customer out for good", customers, 0}, s.banCustomer)

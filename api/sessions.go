@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,7 +66,8 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	}
 	return &caller{
 		storeID: found.StoreID, customerID: found.State.CustomerID, sessionID: found.State.ID,
-		source: events.SourceAPI, policies: shop.State.Policies.At(now),
+		recovered: slices.Contains(found.State.Methods, events.MethodRecovery),
+		source:    events.SourceAPI, policies: shop.State.Policies.At(now),
 	}, nil
 }
 

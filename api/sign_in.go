@@ -35,15 +35,21 @@ type SignInInput struct {
 	}
 }
 
-// SignInOutput is a session that has begun.
+// SignInOutput is a session that has begun, or what is missing before it can.
 type SignInOutput struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
-	Body      struct {
-		SessionID  string    `json:"session_id" example:"ses_01k9x4t6m1c8d0e5f7g9h2j4k6"`
-		CustomerID string    `json:"customer_id" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
-		Token      string    `json:"token,omitempty" doc:"Send it as Authorization: Bearer. It is shown once."`
-		ExpiresAt  time.Time `json:"expires_at" doc:"When it ends in any case; unused it ends earlier."`
-	}
+	Body      SignedIn
+}
+
+// SignedIn is what came of an attempt to sign in.
+type SignedIn struct {
+	Next         string    `json:"next" enum:"signed_in,second_factor" doc:"Whether the session has begun, or a second factor is asked for."`
+	Alternatives []string  `json:"alternatives,omitempty" doc:"With second_factor: what can be sent to /v1/sign-in/second-factor." example:"[\"code\",\"recovery_code\"]"`
+	Challenge    string    `json:"challenge,omitempty" doc:"With second_factor: send it along. It is good for five minutes and opens nothing."`
+	SessionID    string    `json:"session_id" example:"ses_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	CustomerID   string    `json:"customer_id,omitempty" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	Token        string    `json:"token,omitempty" doc:"Send it as Authorization: Bearer. It is shown once."`
+	ExpiresAt    time.Time `json:"expires_at" doc:"When the session, or the challenge, ends in any case; an unused session ends earlier."`
 }
 
 // Faults of signing in. Whoever tries learns which name exists from none of them.
@@ -52,11 +58,14 @@ var (
 	errDisabled    = fault.New(fault.Forbidden, "account_disabled", "Account is Disabled")
 )
 
-// identity is who stands behind a name, as far as it is somebody's.
+// identified is who stands behind a name, as far as it is somebody's.
 type identified struct {
 	account     decider.Loaded[customer.State]
 	credentials decider.Loaded[login.State]
 }
+
+// active reports whether they may sign in at all.
+func (i identified) active() bool { return i.account.State.Status == events.StatusActive }
 
 // signIn handles POST /v1/sign-in.
 func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, error) {
@@ -64,7 +73,7 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.visit(ctx, shop)
+	r, err := s.visit(ctx, shop.id)
 	if err != nil {
 		return nil, err
 	}
@@ -93,47 +102,87 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 	attempt := session.SignIn{
 		SessionID: token.ID(), CustomerID: who.account.State.ID, VisitorID: events.VisitorID(shop.id, r.At), Name: nameOf(name),
 		Refused: refused, Status: who.account.State.Status, LoginID: who.account.State.LoginID, Epoch: who.credentials.State.Epoch,
-		TokenHash: token.Hash(), Idle: sessions.CustomerIdle, ExpiresAt: r.At.Add(sessions.CustomerAbsolute).Truncate(time.Second),
 	}
-	started := refused == "" && who.account.State.Status == events.StatusActive
 	r.Actor = events.Customer(who.account.State.ID, uuid.Nil)
-	if started {
-		// The row comes first: without it the session would be over before it began.
-		r.Actor.SessionID = token.ID()
-		row := sessions.Session{
-			ID: token.ID(), StoreID: shop.id, CustomerID: who.account.State.ID, At: r.At, Idle: attempt.Idle, ExpiresAt: attempt.ExpiresAt,
-		}
-		if err := s.sessions.Begin(ctx, row); err != nil {
+	if refused != "" || !who.active() {
+		if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(token.ID()), attempt, r); err != nil {
 			return nil, err
 		}
-	}
-	if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(token.ID()), attempt, r); err != nil {
-		return nil, err
-	}
-	switch {
-	case refused != "":
-		return nil, errCredentials
-	case !started && shop.policies.Get(policy.RevealStatus) == policy.RevealAfterPassword:
-		return nil, errDisabled
-	case !started:
-		return nil, errCredentials
+		return nil, refusal(shop.policies, refused)
 	}
 	if err := slot.GiveBack(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.endBeyond(ctx, shop.id, who.account.State.ID, r); err != nil {
 		return nil, err
 	}
 	if rehash {
 		s.rehash(ctx, who, in.Body.Password, r)
 	}
-	out := &SignInOutput{}
-	out.Body.SessionID, out.Body.CustomerID = wireid.Format(wireid.Session, token.ID()), wireid.Format(wireid.Customer, who.account.State.ID)
-	out.Body.ExpiresAt = attempt.ExpiresAt.UTC()
-	if in.Body.Cookie {
-		out.SetCookie = []http.Cookie{cookie(token.Reveal(), 0)}
+	if who.credentials.State.TwoFactor.Enabled {
+		return s.challenge(ctx, token, attempt, r)
+	}
+	begun := s.newSession(token, who, shop.id, r, in.Body.Cookie)
+	attempt.TokenHash, attempt.Idle, attempt.ExpiresAt = token.Hash(), begun.row.Idle, begun.row.ExpiresAt
+	return s.begin(ctx, begun, attempt, r)
+}
+
+// refusal is what somebody is told who may not sign in.
+func refusal(policies policy.Set, refused events.RefusalReason) error {
+	if refused == "" && policies.Get(policy.RevealStatus) == policy.RevealAfterPassword {
+		return errDisabled
+	}
+	return errCredentials
+}
+
+// challengeTime is how long a second factor is waited for.
+const challengeTime = 5 * time.Minute
+
+// challenge asks for the second factor of somebody whose password was right.
+func (s *Server) challenge(ctx context.Context, token apitoken.Token, attempt session.SignIn, r decider.Request) (*SignInOutput, error) {
+	challenge := token.Challenge()
+	attempt.Challenge, attempt.ChallengeUntil = challenge.Hash(), r.At.Add(challengeTime).Truncate(time.Second)
+	if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(token.ID()), attempt, r); err != nil {
+		return nil, err
+	}
+	return &SignInOutput{Body: SignedIn{
+		Next: "second_factor", Alternatives: []string{"code", "recovery_code"}, Challenge: challenge.Reveal(),
+		SessionID: wireid.Format(wireid.Session, token.ID()), ExpiresAt: attempt.ChallengeUntil.UTC(),
+	}}, nil
+}
+
+// newSession is a session that is about to begin.
+type newSession struct {
+	token  apitoken.Token
+	row    sessions.Session
+	cookie bool
+}
+
+func (s *Server) newSession(token apitoken.Token, who identified, store uuid.UUID, r decider.Request, cookie bool) newSession {
+	return newSession{token, sessions.Session{
+		ID: token.ID(), StoreID: store, CustomerID: who.account.State.ID, At: r.At,
+		Idle: sessions.CustomerIdle, ExpiresAt: r.At.Add(sessions.CustomerAbsolute).Truncate(time.Second),
+	}, cookie}
+}
+
+// begin begins a session by the command that leads to it. Every session begins
+// here. The row comes first: without it the session would be over at once.
+func (s *Server) begin(ctx context.Context, n newSession, command session.Command, r decider.Request) (*SignInOutput, error) {
+	if err := s.sessions.Begin(ctx, n.row); err != nil {
+		return nil, err
+	}
+	r.Actor = events.Customer(n.row.CustomerID, n.row.ID)
+	if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(n.row.ID), command, r); err != nil {
+		return nil, err
+	}
+	if err := s.endBeyond(ctx, n.row.StoreID, n.row.CustomerID, r); err != nil {
+		return nil, err
+	}
+	out := &SignInOutput{Body: SignedIn{
+		Next: "signed_in", SessionID: wireid.Format(wireid.Session, n.row.ID), CustomerID: wireid.Format(wireid.Customer, n.row.CustomerID),
+		ExpiresAt: n.row.ExpiresAt.UTC(),
+	}}
+	if n.cookie {
+		out.SetCookie = []http.Cookie{cookie(n.token.Reveal(), 0)}
 	} else {
-		out.Body.Token = token.Reveal()
+		out.Body.Token = n.token.Reveal()
 	}
 	return out, nil
 }

@@ -73,7 +73,7 @@ func (s *Server) storeAt(ctx context.Context, address string) (uuid.UUID, error)
 
 // visit makes the request of somebody who has no credential yet. What they send
 // holds secrets, so nothing is derived from it.
-func (s *Server) visit(ctx context.Context, shop storefront) (decider.Request, error) {
+func (s *Server) visit(ctx context.Context, store uuid.UUID) (decider.Request, error) {
 	c := callOf(ctx)
 	if len(c.header.Values("Idempotency-Key")) > 0 {
 		return decider.Request{}, errKeyNotAllowed
@@ -81,7 +81,7 @@ func (s *Server) visit(ctx context.Context, shop storefront) (decider.Request, e
 	command := uuid.New()
 	c.commandID = command
 	return decider.Request{
-		StoreID: shop.id, Actor: events.Customer(uuid.Nil, uuid.Nil), Source: events.SourceAPI,
+		StoreID: store, Actor: events.Customer(uuid.Nil, uuid.Nil), Source: events.SourceAPI,
 		CommandID: command, Fingerprint: command.String(), RequestID: c.requestID, Net: netOf(ctx), At: s.clock.now(),
 	}, nil
 }

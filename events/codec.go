@@ -24,9 +24,18 @@ var decoders = map[string]decoder{
 	TypeLoginPasswordSet:   decode[LoginPasswordSet],
 	TypeLoginSessionsEnded: decode[LoginSessionsEnded],
 
-	TypeSessionRefused: decode[SessionRefused],
-	TypeSessionStarted: decode[SessionStarted],
-	TypeSessionEnded:   decode[SessionEnded],
+	TypeLoginTwoFactorStarted:     decode[LoginTwoFactorStarted],
+	TypeLoginTwoFactorEnabled:     decode[LoginTwoFactorEnabled],
+	TypeLoginTwoFactorDisabled:    decode[LoginTwoFactorDisabled],
+	TypeLoginCodeAccepted:         decode[LoginCodeAccepted],
+	TypeLoginRecoveryCodeUsed:     decode[LoginRecoveryCodeUsed],
+	TypeLoginRecoveryCodesRenewed: decode[LoginRecoveryCodesRenewed],
+
+	TypeSessionRefused:       decode[SessionRefused],
+	TypeSessionStarted:       decode[SessionStarted],
+	TypeSessionChallenged:    decode[SessionChallenged],
+	TypeSessionFactorRefused: decode[SessionFactorRefused],
+	TypeSessionEnded:         decode[SessionEnded],
 
 	TypeStaffCreated:      decode[StaffCreated],
 	TypeStaffRenamed:      decode[StaffRenamed],

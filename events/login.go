@@ -6,6 +6,13 @@ import "github.com/google/uuid"
 const (
 	TypeLoginPasswordSet   = "login.password_set"
 	TypeLoginSessionsEnded = "login.sessions_ended"
+
+	TypeLoginTwoFactorStarted     = "login.two_factor_started"
+	TypeLoginTwoFactorEnabled     = "login.two_factor_enabled"
+	TypeLoginTwoFactorDisabled    = "login.two_factor_disabled"
+	TypeLoginCodeAccepted         = "login.code_accepted"
+	TypeLoginRecoveryCodeUsed     = "login.recovery_code_used"
+	TypeLoginRecoveryCodesRenewed = "login.recovery_codes_renewed"
 )
 
 // PasswordCause says how a login came by a password.
@@ -38,8 +45,73 @@ type LoginSessionsEnded struct {
 	CustomerID uuid.UUID `json:"customer_id"`
 }
 
-func (LoginPasswordSet) EventType() string   { return TypeLoginPasswordSet }
-func (LoginSessionsEnded) EventType() string { return TypeLoginSessionsEnded }
+// LoginTwoFactorStarted shows a customer a secret to put into their app. Nothing is
+// asked for until they confirmed it.
+type LoginTwoFactorStarted struct {
+	LoginID      uuid.UUID `json:"login_id"`
+	CustomerID   uuid.UUID `json:"customer_id"`
+	CredentialID uuid.UUID `json:"credential_id"`
+	// ReplacedID is a secret that was shown before and never confirmed.
+	ReplacedID uuid.UUID `json:"replaced_id,omitzero"`
+	Secret     Personal  `json:"secret" subject:"credential"` // 20 bytes in hexadecimal
+}
+
+// LoginTwoFactorEnabled asks for a code with every sign-in from now on.
+type LoginTwoFactorEnabled struct {
+	LoginID      uuid.UUID `json:"login_id"`
+	CustomerID   uuid.UUID `json:"customer_id"`
+	CredentialID uuid.UUID `json:"credential_id"` // of the secret
+	// ReplacedIDs are what ends with it: the secret and codes of another app.
+	ReplacedIDs []uuid.UUID `json:"replaced_ids,omitempty"`
+	// Step is that of the code which confirmed it, so that it confirms nothing else.
+	Step uint64 `json:"step"`
+	// RecoveryID is what the hashes of the recovery codes are sealed under.
+	RecoveryID uuid.UUID `json:"recovery_id"`
+	Recovery   Personal  `json:"recovery" subject:"credential,recovery_id"` // hashes in hexadecimal, parted by commas
+}
+
+// LoginTwoFactorDisabled stops asking for codes. The secret and all recovery codes
+// end with it.
+type LoginTwoFactorDisabled struct {
+	LoginID     uuid.UUID   `json:"login_id"`
+	CustomerID  uuid.UUID   `json:"customer_id"`
+	ReplacedIDs []uuid.UUID `json:"replaced_ids"`
+}
+
+// LoginCodeAccepted uses a code up: neither it nor an earlier one is good again.
+type LoginCodeAccepted struct {
+	LoginID    uuid.UUID `json:"login_id"`
+	CustomerID uuid.UUID `json:"customer_id"`
+	Step       uint64    `json:"step"` // number of the 30 seconds since 1970
+	SessionID  uuid.UUID `json:"session_id"`
+}
+
+// LoginRecoveryCodeUsed uses a recovery code up.
+type LoginRecoveryCodeUsed struct {
+	LoginID    uuid.UUID `json:"login_id"`
+	CustomerID uuid.UUID `json:"customer_id"`
+	Index      int       `json:"index"`
+	Remaining  int       `json:"remaining"`
+	SessionID  uuid.UUID `json:"session_id"`
+}
+
+// LoginRecoveryCodesRenewed replaces all recovery codes.
+type LoginRecoveryCodesRenewed struct {
+	LoginID    uuid.UUID `json:"login_id"`
+	CustomerID uuid.UUID `json:"customer_id"`
+	ReplacedID uuid.UUID `json:"replaced_id"`
+	RecoveryID uuid.UUID `json:"recovery_id"`
+	Recovery   Personal  `json:"recovery" subject:"credential,recovery_id"`
+}
+
+func (LoginPasswordSet) EventType() string          { return TypeLoginPasswordSet }
+func (LoginSessionsEnded) EventType() string        { return TypeLoginSessionsEnded }
+func (LoginTwoFactorStarted) EventType() string     { return TypeLoginTwoFactorStarted }
+func (LoginTwoFactorEnabled) EventType() string     { return TypeLoginTwoFactorEnabled }
+func (LoginTwoFactorDisabled) EventType() string    { return TypeLoginTwoFactorDisabled }
+func (LoginCodeAccepted) EventType() string         { return TypeLoginCodeAccepted }
+func (LoginRecoveryCodeUsed) EventType() string     { return TypeLoginRecoveryCodeUsed }
+func (LoginRecoveryCodesRenewed) EventType() string { return TypeLoginRecoveryCodesRenewed }
 
 // Customer is whose login it is.
 func (e LoginPasswordSet) Customer() uuid.UUID { return e.CustomerID }
@@ -47,10 +119,49 @@ func (e LoginPasswordSet) Customer() uuid.UUID { return e.CustomerID }
 // Customer is whose login it is.
 func (e LoginSessionsEnded) Customer() uuid.UUID { return e.CustomerID }
 
-func (LoginPasswordSet) loginEvent()   {}
-func (LoginSessionsEnded) loginEvent() {}
+// Customer is whose login it is.
+func (e LoginTwoFactorStarted) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose login it is.
+func (e LoginTwoFactorEnabled) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose login it is.
+func (e LoginTwoFactorDisabled) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose login it is.
+func (e LoginCodeAccepted) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose login it is.
+func (e LoginRecoveryCodeUsed) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose login it is.
+func (e LoginRecoveryCodesRenewed) Customer() uuid.UUID { return e.CustomerID }
+
+func (LoginPasswordSet) loginEvent()          {}
+func (LoginSessionsEnded) loginEvent()        {}
+func (LoginTwoFactorStarted) loginEvent()     {}
+func (LoginTwoFactorEnabled) loginEvent()     {}
+func (LoginTwoFactorDisabled) loginEvent()    {}
+func (LoginCodeAccepted) loginEvent()         {}
+func (LoginRecoveryCodeUsed) loginEvent()     {}
+func (LoginRecoveryCodesRenewed) loginEvent() {}
 
 // Creates returns the credential: its key seals this one hash.
 func (e LoginPasswordSet) Creates() []Subject {
 	return []Subject{{Kind: SubjectCredential, ID: e.CredentialID}}
+}
+
+// Creates returns the secret.
+func (e LoginTwoFactorStarted) Creates() []Subject {
+	return []Subject{{Kind: SubjectCredential, ID: e.CredentialID}}
+}
+
+// Creates returns the recovery codes.
+func (e LoginTwoFactorEnabled) Creates() []Subject {
+	return []Subject{{Kind: SubjectCredential, ID: e.RecoveryID}}
+}
+
+// Creates returns the recovery codes.
+func (e LoginRecoveryCodesRenewed) Creates() []Subject {
+	return []Subject{{Kind: SubjectCredential, ID: e.RecoveryID}}
 }

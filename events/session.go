@@ -9,9 +9,11 @@ import (
 // Stored names of a session, which is one attempt to sign in and what came of it.
 // Append only: never edit or reuse a value.
 const (
-	TypeSessionRefused = "session.refused"
-	TypeSessionStarted = "session.started"
-	TypeSessionEnded   = "session.ended"
+	TypeSessionRefused       = "session.refused"
+	TypeSessionChallenged    = "session.challenged"
+	TypeSessionFactorRefused = "session.factor_refused"
+	TypeSessionStarted       = "session.started"
+	TypeSessionEnded         = "session.ended"
 )
 
 // RefusalReason says why an attempt to sign in failed. Whoever tried is not told.
@@ -24,6 +26,8 @@ const (
 	RefusedNoPassword RefusalReason = "no_password"
 	RefusedUnreadable RefusalReason = "unreadable_password" // stored in a form that nothing here can check
 	RefusedStatus     RefusalReason = "status"              // the password was right, the account is not active
+	RefusedCode       RefusalReason = "wrong_code"          // of the second factor, or of recovery
+	RefusedUsedCode   RefusalReason = "already_used"        // the code was right, once
 )
 
 // AuthMethod is a proof of who somebody is (the values of RFC 8176).
@@ -32,6 +36,8 @@ type AuthMethod string
 // The methods.
 const (
 	MethodPassword AuthMethod = "pwd"
+	MethodCode     AuthMethod = "otp"      // of the authenticator app
+	MethodRecovery AuthMethod = "recovery" // a recovery code, which RFC 8176 does not know
 )
 
 // EndReason says why a session ended.
@@ -57,6 +63,25 @@ type SessionRefused struct {
 	Name      Personal  `json:"name,omitzero" subject:"visitor"`
 }
 
+// SessionChallenged is an attempt with the right password that still needs a second
+// factor. It opens nothing.
+type SessionChallenged struct {
+	SessionID  uuid.UUID `json:"session_id"`
+	CustomerID uuid.UUID `json:"customer_id"`
+	LoginID    uuid.UUID `json:"login_id"`
+	TokenHash  string    `json:"token_hash"` // of what answers the challenge: SHA-256, in hexadecimal
+	Epoch      uint64    `json:"epoch"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// SessionFactorRefused is a second factor that failed. The challenge stays.
+type SessionFactorRefused struct {
+	SessionID  uuid.UUID     `json:"session_id"`
+	CustomerID uuid.UUID     `json:"customer_id"`
+	Reason     RefusalReason `json:"reason"`
+	Method     AuthMethod    `json:"method"`
+}
+
 // SessionStarted is a successful attempt to sign in.
 type SessionStarted struct {
 	SessionID  uuid.UUID    `json:"session_id"`
@@ -77,12 +102,20 @@ type SessionEnded struct {
 	Reason     EndReason `json:"reason"`
 }
 
-func (SessionRefused) EventType() string { return TypeSessionRefused }
-func (SessionStarted) EventType() string { return TypeSessionStarted }
-func (SessionEnded) EventType() string   { return TypeSessionEnded }
+func (SessionRefused) EventType() string       { return TypeSessionRefused }
+func (SessionChallenged) EventType() string    { return TypeSessionChallenged }
+func (SessionFactorRefused) EventType() string { return TypeSessionFactorRefused }
+func (SessionStarted) EventType() string       { return TypeSessionStarted }
+func (SessionEnded) EventType() string         { return TypeSessionEnded }
 
 // Customer is who tried, absent when the name is nobody's.
 func (e SessionRefused) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is who tries.
+func (e SessionChallenged) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is who tries.
+func (e SessionFactorRefused) Customer() uuid.UUID { return e.CustomerID }
 
 // Customer is who signed in.
 func (e SessionStarted) Customer() uuid.UUID { return e.CustomerID }
@@ -90,9 +123,11 @@ func (e SessionStarted) Customer() uuid.UUID { return e.CustomerID }
 // Customer is whose session it was.
 func (e SessionEnded) Customer() uuid.UUID { return e.CustomerID }
 
-func (SessionRefused) sessionEvent() {}
-func (SessionStarted) sessionEvent() {}
-func (SessionEnded) sessionEvent()   {}
+func (SessionRefused) sessionEvent()       {}
+func (SessionChallenged) sessionEvent()    {}
+func (SessionFactorRefused) sessionEvent() {}
+func (SessionStarted) sessionEvent()       {}
+func (SessionEnded) sessionEvent()         {}
 
 // Creates returns the visitors of the month, if the name is nobody's.
 func (e SessionRefused) Creates() []Subject {

@@ -36,6 +36,7 @@ const (
 	SettingHosts       = "hosts"
 	SettingBranding    = "branding"
 	SettingPassword    = "password"
+	SettingTwoFactor   = "two_factor"
 )
 
 // Description is an event in words for people, with what it changed.

@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/stewardhq/steward/events"
+import (
+	"strconv"
+
+	"github.com/stewardhq/steward/events"
+)
 
 func describeLogin(e events.LoginEvent) Description {
 	d := Description{Category: CategoryAccount}
@@ -14,6 +18,21 @@ func describeLogin(e events.LoginEvent) Description {
 		d.Changes = []Change{{Field: "cause", After: word(e.Cause)}}
 	case events.LoginSessionsEnded:
 		d.Event = "All sessions ended"
+	case events.LoginTwoFactorStarted:
+		d.Event = "Two-factor authentication being set up"
+	case events.LoginTwoFactorEnabled:
+		d.Event, d.Setting = "Two-factor authentication enabled", SettingTwoFactor
+		d.Changes = []Change{{Field: SettingTwoFactor, Before: len(e.ReplacedIDs) > 0, After: true}}
+	case events.LoginTwoFactorDisabled:
+		d.Event, d.Setting = "Two-factor authentication disabled", SettingTwoFactor
+		d.Changes = []Change{{Field: SettingTwoFactor, Before: true, After: false}}
+	case events.LoginCodeAccepted:
+		d.Event = "Code of the authenticator app used"
+	case events.LoginRecoveryCodeUsed:
+		d.Event = "Recovery code used"
+		d.Changes = []Change{{Field: "remaining_recovery_codes", Before: strconv.Itoa(e.Remaining + 1), After: strconv.Itoa(e.Remaining)}}
+	case events.LoginRecoveryCodesRenewed:
+		d.Event = "Recovery codes renewed"
 	}
 	return d
 }
@@ -23,6 +42,11 @@ func describeSession(e events.SessionEvent) Description {
 	switch e := e.(type) {
 	case events.SessionStarted:
 		d.Event = "Signed in"
+	case events.SessionChallenged:
+		d.Event = "Second factor asked for"
+	case events.SessionFactorRefused:
+		d.Event = "Second factor refused"
+		d.Changes = []Change{{Field: "reason", After: word(e.Reason)}, {Field: "method", After: word(e.Method)}}
 	case events.SessionRefused:
 		d.Event = "Sign-in refused"
 		d.Changes = changed(

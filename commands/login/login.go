@@ -25,6 +25,7 @@ type State struct {
 	// CredentialID is the password's, and Hash what is kept of it.
 	CredentialID uuid.UUID
 	Hash         events.Personal
+	TwoFactor    TwoFactor
 	// Epoch counts what ended all sessions. A session of an earlier one is over.
 	Epoch uint64
 }
@@ -81,6 +82,13 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 		}
 		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
 	}
+	if s.LoginID == uuid.Nil {
+		return nil, ErrUnknown
+	}
+	switch c.(type) {
+	case StartTwoFactor, ConfirmTwoFactor, AcceptCode, UseRecoveryCode, RenewRecoveryCodes, DisableTwoFactor:
+		return decideTwoFactor(s, c)
+	}
 	return nil, fmt.Errorf("login: no decision for %T", c)
 }
 
@@ -95,6 +103,8 @@ func Evolve(s State, e events.LoginEvent) State {
 		}
 	case events.LoginSessionsEnded:
 		s.Epoch++
+	default:
+		s.TwoFactor = evolveTwoFactor(s.TwoFactor, e)
 	}
 	return s
 }

@@ -26,16 +26,22 @@ type State struct {
 	LoginID    uuid.UUID
 	Refused    events.RefusalReason // empty when it was started
 	Ended      bool
-	TokenHash  string
-	Epoch      uint64
-	Idle       time.Duration
-	ExpiresAt  time.Time
+	// Challenge is the hash of what a second factor is sent with, until ChallengeUntil;
+	// empty when none is asked for.
+	Challenge      string
+	ChallengeUntil time.Time
+	TokenHash      string
+	Epoch          uint64
+	Idle           time.Duration
+	ExpiresAt      time.Time
+	Methods        []events.AuthMethod
 }
 
 // Faults of this aggregate.
 var (
 	ErrNotFound = fault.New(fault.NotFound, "session_not_found", "no such session")
 	ErrExists   = fault.New(fault.Conflict, "session_exists", "this attempt was answered already")
+	ErrOver     = fault.New(fault.Unauthorized, "challenge_over", "this took too long, or was answered already: sign in again")
 )
 
 // SignIn is an attempt to sign in, after the password was checked.
@@ -55,21 +61,52 @@ type SignIn struct {
 	TokenHash string
 	Idle      time.Duration
 	ExpiresAt time.Time
+	// Challenge is the hash of a token for the second factor, if the login has one.
+	// It is good until ChallengeUntil.
+	Challenge      string
+	ChallengeUntil time.Time
+}
+
+// Pass begins the session of a challenge whose second factor was right.
+type Pass struct {
+	Method    events.AuthMethod
+	Status    events.CustomerStatus
+	Epoch     uint64
+	TokenHash string
+	Idle      time.Duration
+	ExpiresAt time.Time
+	Now       time.Time
+}
+
+// RefuseFactor notes a second factor that was not right. The challenge stays.
+type RefuseFactor struct {
+	Method events.AuthMethod
+	Reason events.RefusalReason
+	Now    time.Time
 }
 
 // End ends a session before its time.
 type End struct{ Reason events.EndReason }
 
-func (SignIn) sessionCommand() {}
-func (End) sessionCommand()    {}
+func (SignIn) sessionCommand()       {}
+func (Pass) sessionCommand()         {}
+func (RefuseFactor) sessionCommand() {}
+func (End) sessionCommand()          {}
 
 // Decide says what follows from c, or why it may not happen.
 func Decide(s State, c Command) ([]events.SessionEvent, error) {
 	switch c := c.(type) {
 	case SignIn:
 		return signIn(s, c)
+	case Pass:
+		return pass(s, c)
+	case RefuseFactor:
+		if !s.Waits(c.Now) {
+			return nil, ErrOver
+		}
+		return []events.SessionEvent{events.SessionFactorRefused{SessionID: s.ID, CustomerID: s.CustomerID, Reason: c.Reason, Method: c.Method}}, nil
 	case End:
-		if s.ID == uuid.Nil || s.Refused != "" {
+		if s.ID == uuid.Nil || s.Refused != "" || s.TokenHash == "" {
 			return nil, ErrNotFound
 		}
 		if s.Ended {
@@ -91,6 +128,11 @@ func signIn(s State, c SignIn) ([]events.SessionEvent, error) {
 	case c.Refused != "":
 	case c.Status != events.StatusActive:
 		refused.Reason, refused.Status = events.RefusedStatus, c.Status
+	case c.Challenge != "":
+		return []events.SessionEvent{events.SessionChallenged{
+			SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, TokenHash: c.Challenge, Epoch: c.Epoch,
+			ExpiresAt: c.ChallengeUntil.UTC(),
+		}}, nil
 	default:
 		return []events.SessionEvent{events.SessionStarted{
 			SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, TokenHash: c.TokenHash,
@@ -101,15 +143,38 @@ func signIn(s State, c SignIn) ([]events.SessionEvent, error) {
 	return []events.SessionEvent{refused}, nil
 }
 
+func pass(s State, c Pass) ([]events.SessionEvent, error) {
+	switch {
+	case !s.Waits(c.Now), c.Epoch != s.Epoch:
+		return nil, ErrOver
+	case c.Status != events.StatusActive:
+		return []events.SessionEvent{events.SessionRefused{SessionID: s.ID, CustomerID: s.CustomerID, Reason: events.RefusedStatus, Status: c.Status}}, nil
+	}
+	return []events.SessionEvent{events.SessionStarted{
+		SessionID: s.ID, CustomerID: s.CustomerID, LoginID: s.LoginID, TokenHash: c.TokenHash,
+		Methods: []events.AuthMethod{events.MethodPassword, c.Method}, Epoch: s.Epoch,
+		IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
+	}}, nil
+}
+
+// Waits reports whether a second factor can still be sent.
+func (s State) Waits(now time.Time) bool { return s.Challenge != "" && now.Before(s.ChallengeUntil) }
+
 // Evolve folds e into s. It never fails: e has already happened.
 func Evolve(s State, e events.SessionEvent) State {
 	switch e := e.(type) {
 	case events.SessionRefused:
 		return State{ID: e.SessionID, CustomerID: e.CustomerID, Refused: e.Reason}
+	case events.SessionChallenged:
+		return State{
+			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, Epoch: e.Epoch,
+			Challenge: e.TokenHash, ChallengeUntil: e.ExpiresAt,
+		}
 	case events.SessionStarted:
 		return State{
 			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, TokenHash: e.TokenHash,
 			Epoch: e.Epoch, Idle: time.Duration(e.IdleSeconds) * time.Second, ExpiresAt: e.ExpiresAt,
+			Methods: e.Methods,
 		}
 	case events.SessionEnded:
 		s.Ended = true
@@ -120,5 +185,5 @@ func Evolve(s State, e events.SessionEvent) State {
 // Alive reports whether the session is good for a request now: it was started and
 // neither ended nor used up, and nothing ended all sessions of its login.
 func (s State) Alive(now time.Time, epoch uint64) bool {
-	return s.ID != uuid.Nil && s.Refused == "" && !s.Ended && s.Epoch == epoch && now.Before(s.ExpiresAt)
+	return s.TokenHash != "" && s.Refused == "" && !s.Ended && s.Epoch == epoch && now.Before(s.ExpiresAt)
 }

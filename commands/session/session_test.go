@@ -100,3 +100,48 @@ func TestAlive(t *testing.T) {
 		}
 	}
 }
+
+func TestChallenge(t *testing.T) {
+	t.Parallel()
+	now := end.Add(-time.Hour)
+	challenged := events.SessionChallenged{
+		SessionID: id, CustomerID: customer, LoginID: login, TokenHash: "cc", Epoch: 3, ExpiresAt: now.Add(5 * time.Minute),
+	}
+	pass := session.Pass{
+		Method: events.MethodCode, Status: events.StatusActive, Epoch: 3, TokenHash: "00ff", Idle: 30 * time.Minute, ExpiresAt: end, Now: now,
+	}
+	with := func(change func(*session.Pass)) session.Pass { p := pass; change(&p); return p }
+	passed := started
+	passed.Methods = []events.AuthMethod{events.MethodPassword, events.MethodCode}
+	refuse := session.RefuseFactor{Method: events.MethodCode, Reason: events.RefusedCode, Now: now}
+	refused := events.SessionFactorRefused{SessionID: id, CustomerID: customer, Reason: events.RefusedCode, Method: events.MethodCode}
+	decidertest.Run(t, session.Decider, []tcase{
+		{
+			Name: "S3-01 S3-23 stands between the password and the session", When: signIn(func(c *session.SignIn) {
+				c.Challenge, c.ChallengeUntil = "cc", now.Add(5*time.Minute)
+			}),
+			Then: history{challenged}, Again: session.ErrExists,
+		},
+		{
+			Name: "is not for the wrong password", When: signIn(func(c *session.SignIn) {
+				c.Challenge, c.Refused = "cc", events.RefusedPassword
+			}),
+			Then: history{events.SessionRefused{SessionID: id, CustomerID: customer, Reason: events.RefusedPassword}}, Again: session.ErrExists,
+		},
+		{Name: "S3-25 is passed with the second factor", Given: history{challenged}, When: pass, Then: history{passed}, Again: session.ErrOver},
+		{Name: "S3-28 can be tried again", Given: history{challenged, refused}, When: pass, Then: history{passed}, Again: session.ErrOver},
+		{Name: "S3-28 notes what failed", Given: history{challenged}, When: refuse, Then: history{refused}, Anew: true},
+		{Name: "ends in time", Given: history{challenged}, When: with(func(p *session.Pass) { p.Now = now.Add(5 * time.Minute) }), Err: session.ErrOver},
+		{Name: "ends with a new password", Given: history{challenged}, When: with(func(p *session.Pass) { p.Epoch = 4 }), Err: session.ErrOver},
+		{Name: "takes no more tries then", Given: history{challenged, passed}, When: refuse, Err: session.ErrOver},
+		{
+			Name: "finds who was suspended meanwhile", Given: history{challenged}, When: with(func(p *session.Pass) { p.Status = events.StatusSuspended }),
+			Then: history{events.SessionRefused{SessionID: id, CustomerID: customer, Reason: events.RefusedStatus, Status: events.StatusSuspended}}, Again: session.ErrOver,
+		},
+		{Name: "was never begun", When: pass, Err: session.ErrOver},
+		{Name: "is no session to end", Given: history{challenged}, When: session.End{}, Err: session.ErrNotFound},
+	})
+	if s := session.Decider.Fold(history{challenged}); s.Alive(now, 3) {
+		t.Error("S3-11: a challenge opens something")
+	}
+}

@@ -3,6 +3,7 @@
 //
 //	stw_live_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
 //	stw_ses_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
+//	stw_2fa_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
 //
 // The prefix and the checksum (CRC-32, IEEE) let scanners find leaked keys and
 // let a mistyped key be told from a wrong one without asking anything.
@@ -33,20 +34,34 @@ type Token struct {
 
 // What a token begins with, by its kind.
 const (
-	keyPrefix     = "stw_live_"
-	sessionPrefix = "stw_ses_"
+	keyPrefix       = "stw_live_"
+	sessionPrefix   = "stw_ses_"
+	challengePrefix = "stw_2fa_"
 )
 
 // ErrMalformed says that a text is not a token at all.
 var ErrMalformed = errors.New("not a token")
 
-var pattern = regexp.MustCompile(`^(stw_(?:live|ses)_[0-9a-f]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$`)
+var pattern = regexp.MustCompile(`^(stw_(?:live|ses|2fa)_[0-9a-f]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$`)
 
 // New draws an API key with 64 random bits of id and 256 of secret.
 func New() Token { return draw(keyPrefix) }
 
 // NewSession draws the token of a session, as random as an API key.
 func NewSession() Token { return draw(sessionPrefix) }
+
+// Challenge draws the token by which the second factor of this session is sent. The
+// two share their id and nothing else.
+func (t Token) Challenge() Token { return t.other(challengePrefix) }
+
+// Passed draws the token of the session that a challenge leads to.
+func (t Token) Passed() Token { return t.other(sessionPrefix) }
+
+func (t Token) other(prefix string) Token {
+	other := draw(prefix)
+	other.public = prefix + t.public[strings.LastIndex(t.public, "_")+1:]
+	return other
+}
 
 func draw(prefix string) Token {
 	var id [8]byte
@@ -82,14 +97,18 @@ func (t Token) Prefix() string { return t.public }
 // IsSession reports whether it is the token of a session, not an API key.
 func (t Token) IsSession() bool { return strings.HasPrefix(t.public, sessionPrefix) }
 
+// IsChallenge reports whether it is the token of a challenge.
+func (t Token) IsChallenge() bool { return strings.HasPrefix(t.public, challengePrefix) }
+
 // ID is the id of the API key or the session that the token belongs to, derived
-// from the prefix so that a presented token names its stream without a lookup.
+// from the prefix so that a presented token names its stream without a lookup. A
+// challenge has that of its session.
 func (t Token) ID() uuid.UUID {
-	kind := "api_key"
-	if t.IsSession() {
-		kind = "session"
+	kind, public := "api_key", t.public
+	if t.IsSession() || t.IsChallenge() {
+		kind, public = "session", t.public[strings.LastIndex(t.public, "_")+1:]
 	}
-	return uuid.NewSHA1(events.Namespace, []byte(kind+"\x00"+t.public))
+	return uuid.NewSHA1(events.Namespace, []byte(kind+"\x00"+public))
 }
 
 // Hash is what is stored of the secret: SHA-256 in hexadecimal. A secret of 256

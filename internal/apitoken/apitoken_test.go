@@ -64,3 +64,23 @@ func TestNeverPrints(t *testing.T) {
 		}
 	}
 }
+
+// A session and its challenge belong together and open nothing of each other.
+func TestChallenge(t *testing.T) {
+	t.Parallel()
+	attempt := apitoken.NewSession()
+	challenge := attempt.Challenge()
+	session := challenge.Passed()
+	if challenge.ID() != attempt.ID() || session.ID() != attempt.ID() {
+		t.Error("they have different ids")
+	}
+	if !challenge.IsChallenge() || challenge.IsSession() || !session.IsSession() || session.IsChallenge() {
+		t.Error("they are mixed up")
+	}
+	if challenge.Matches(attempt.Hash()) || session.Matches(attempt.Hash()) || session.Matches(challenge.Hash()) {
+		t.Error("one opens what the other opens")
+	}
+	if parsed, err := apitoken.Parse(challenge.Reveal()); err != nil || parsed != challenge {
+		t.Errorf("the challenge was read as %v, %v", parsed, err)
+	}
+}

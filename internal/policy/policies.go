@@ -71,6 +71,11 @@ var (
 			{RevealNever, "never: it looks like a wrong password"},
 		},
 	}
+	StaffDisableTwoFactor = Policy{
+		Name: "staff_disable_two_factor", Default: on,
+		About:  "Whether the team can disable the two-factor authentication of a customer who lost their device.",
+		Values: either("it can, and the log says who did", "it cannot: only a recovery code helps"),
+	}
 	RequireReason = Policy{
 		Name: "require_reason", Default: off,
 		About:  "Whether suspending, banning and deleting a customer needs a reason.",
@@ -98,7 +103,7 @@ var (
 
 // Policies lists all, in the order in which they are shown.
 var Policies = []Policy{
-	UsernameMode, Registration, Activation, Passwords, RevealStatus, RequireReason, HoldServices, Deletion,
+	UsernameMode, Registration, Activation, Passwords, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
