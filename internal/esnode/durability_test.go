@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 func openForTest(t *testing.T, files vfs.FS) *Node {
@@ -105,6 +107,11 @@ func TestNothingIsSeenBeforeItIsDurable(t *testing.T) {
 	// The write is with Pebble now and stands in the cache of heads. This one is refused because of it, and
 	// must not say so as long as a crash could make the refusal wrong.
 	go appendAgain(uuid.New())
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if result, err := n.commit(impatient, appendTo("s", 0, uuid.New())); status.Code(err) != codes.Canceled {
+		t.Errorf("whoever cannot wait for the disk is told %+v, %v", result, err)
+	}
 
 	if got := n.horizon.position(); got != before {
 		t.Errorf("the horizon is at %d, before it was at %d", got, before)
