@@ -20,6 +20,14 @@ type Creator interface {
 	Creates() []Subject
 }
 
+// Ender is an event with which secrets end. Nobody needs them any more, and their
+// keys are destroyed.
+type Ender interface {
+	Event
+	// Ends lists the subjects that nothing is sealed under from now on.
+	Ends() []Subject
+}
+
 // PlatformEvent belongs to the platform stream.
 type PlatformEvent interface {
 	Event

@@ -165,3 +165,28 @@ func (e LoginTwoFactorEnabled) Creates() []Subject {
 func (e LoginRecoveryCodesRenewed) Creates() []Subject {
 	return []Subject{{Kind: SubjectCredential, ID: e.RecoveryID}}
 }
+
+// Ends returns the password before.
+func (e LoginPasswordSet) Ends() []Subject { return credentials(e.ReplacedID) }
+
+// Ends returns a secret that was never confirmed.
+func (e LoginTwoFactorStarted) Ends() []Subject { return credentials(e.ReplacedID) }
+
+// Ends returns the secret and the recovery codes of another app.
+func (e LoginTwoFactorEnabled) Ends() []Subject { return credentials(e.ReplacedIDs...) }
+
+// Ends returns the secret and the recovery codes.
+func (e LoginTwoFactorDisabled) Ends() []Subject { return credentials(e.ReplacedIDs...) }
+
+// Ends returns the recovery codes before.
+func (e LoginRecoveryCodesRenewed) Ends() []Subject { return credentials(e.ReplacedID) }
+
+func credentials(ids ...uuid.UUID) []Subject {
+	var all []Subject
+	for _, id := range ids {
+		if id != uuid.Nil {
+			all = append(all, Subject{Kind: SubjectCredential, ID: id})
+		}
+	}
+	return all
+}

@@ -92,7 +92,7 @@ func (s *system) found(ctx context.Context, b api.Bootstrap) (api.Founded, error
 		if err := s.vault.Init(ctx, b.LogID); err != nil {
 			return api.Founded{}, err
 		}
-		if err := reactions.NewCheckpoints(s.pool, b.LogID).Begin(ctx, reactions.Reservations(nil).Name); err != nil {
+		if err := reactions.NewCheckpoints(s.pool, b.LogID).Begin(ctx, reactionNames()...); err != nil {
 			return api.Founded{}, err
 		}
 	case err != nil:

@@ -107,3 +107,8 @@ To run it for real, see "steward serve --help".`,
 	)
 	return root
 }
+
+// showHelp is what a command does that merely holds others. With this and
+// [cobra.NoArgs] a name that does not exist is an error; without, cobra prints
+// the help and exits with 0, and a misspelled backup passes for one.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }

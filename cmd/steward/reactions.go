@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,12 +15,15 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/seal"
+	"github.com/stewardhq/steward/internal/uniq"
 )
 
 func newReactionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reactions",
 		Short: "Look after what follows from events: reservations, later mails and webhooks",
+		Args:  cobra.NoArgs,
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(newReactionsResetCommand())
 	return cmd
@@ -27,20 +32,25 @@ func newReactionsCommand() *cobra.Command {
 func newReactionsResetCommand() *cobra.Command {
 	var to, reason string
 	cmd := &cobra.Command{
-		Use:   "reset REACTION --to now|POSITION --reason TEXT",
-		Short: "Tell a reaction from where in the log to go on",
+		Use:   "reset REACTION|all --to now|POSITION --reason TEXT",
+		Short: "Tell a reaction, or all, from where in the log to go on",
 		Long: `Tell a reaction from where in the log to go on. A reaction that has lost its
 place, because the database was restored or replaced, does not start by itself:
 it might repeat, or leave out, what it does.
 
 With --to now it leaves out all that happened so far; with a position it goes on
-after that one, 0 being the beginning. The reservations reaction does no harm
-when it repeats: --to 0 is right for it.`,
-		Example: `  steward reactions reset reservations --to 0 --reason "restored the database"`,
+after that one, 0 being the beginning. The reactions reservations (names) and
+credentials (keys of old secrets) do no harm when they repeat: --to 0 is right
+for them.`,
+		Example: `  steward reactions reset all --to 0 --reason "restored the database"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] != reactions.Reservations(nil).Name {
-				return fmt.Errorf("there is no reaction %q: the only one is %q", args[0], reactions.Reservations(nil).Name)
+			names := reactionNames()
+			if args[0] != "all" {
+				if !slices.Contains(names, args[0]) {
+					return fmt.Errorf("there is no reaction %q: there are %s", args[0], strings.Join(names, " and "))
+				}
+				names = args
 			}
 			return withSystem(cmd, func(ctx context.Context, s *system, began events.PlatformInitialized) error {
 				resetter := reactions.Resetter{
@@ -50,17 +60,21 @@ when it repeats: --to 0 is right for it.`,
 				if err != nil {
 					return err
 				}
-				command := uuid.New()
-				err = resetter.Reset(ctx, args[0], position, events.Metadata{
-					Schema: events.MetadataSchema, Actor: operatorActor, Source: events.SourceCLI,
-					CommandID: command, CorrelationID: command, CausationID: command,
-					OccurredAt: time.Now().UTC(), Reason: events.Clear(operatorReason(reason)),
-				})
-				if err != nil {
-					return err
+				for _, name := range names {
+					command := uuid.New()
+					err = resetter.Reset(ctx, name, position, events.Metadata{
+						Schema: events.MetadataSchema, Actor: operatorActor, Source: events.SourceCLI,
+						CommandID: command, CorrelationID: command, CausationID: command,
+						OccurredAt: time.Now().UTC(), Reason: events.Clear(operatorReason(reason)),
+					})
+					if err != nil {
+						return err
+					}
+					if _, err = fmt.Fprintf(cmd.OutOrStdout(), "%s goes on after position %d\n", name, position.Commit); err != nil {
+						return err
+					}
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s goes on after position %d\n", args[0], position.Commit)
-				return err
+				return nil
 			})
 		},
 	}
@@ -69,6 +83,19 @@ when it repeats: --to 0 is right for it.`,
 	addReasonFlag(cmd, &reason)
 	addDataFlag(cmd)
 	return cmd
+}
+
+// reactionsOf lists what follows from events.
+func reactionsOf(names *uniq.Registry, keys reactions.Eraser) []reactions.Reaction {
+	return []reactions.Reaction{reactions.Reservations(names), reactions.Credentials(keys)}
+}
+
+func reactionNames() []string {
+	var names []string
+	for _, reaction := range reactionsOf(nil, nil) {
+		names = append(names, reaction.Name)
+	}
+	return names
 }
 
 func parsePosition(ctx context.Context, resetter reactions.Resetter, text string) (events.Position, error) {

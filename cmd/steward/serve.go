@@ -153,7 +153,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	}
 	reacting, err := reactions.NewRouter(reactions.Config{
 		Log: s.store, Checkpoints: reactions.NewCheckpoints(s.pool, began.LogID),
-		Reactions: []reactions.Reaction{reactions.Reservations(engine.Names)}, Logger: s.log,
+		Reactions: reactionsOf(engine.Names, s.vault), Logger: s.log,
 	})
 	if err != nil {
 		return nil, err

@@ -105,11 +105,11 @@ what to run.`,
 			if err != nil {
 				return err
 			}
-			socket, err := data.socket()
+			socket, err := data.served(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if answers(cmd.Context(), socket) {
+			if socket != "" {
 				return fmt.Errorf("the event store in %s is in use by a running Steward: stop it first", data)
 			}
 			// Nothing is made for a backup that is none.
@@ -162,7 +162,7 @@ func printRestored(w io.Writer, data dataDir, report esnode.CheckReport, output 
 Next:
   1. restore the keys, from a backup that was made after that of the log
   2. steward rebuild, unless the database was restored from the same time
-  3. steward reactions reset reservations --to 0 --reason "restored a backup"
+  3. steward reactions reset all --to 0 --reason "restored a backup"
 `, report.Events, report.LastPosition, data.events())
 	return err
 }

@@ -102,7 +102,7 @@ Read models and reactions still know positions of the old log, so make the ones
 anew and put the others back first:
 
   steward rebuild
-  steward reactions reset reservations --to 0 --reason "moved to another event store"`,
+  steward reactions reset all --to 0 --reason "moved to another event store"`,
 		Example: `  STEWARD_EVENTSTORE_URL=esdb://user:password@host:2113?tls=true steward store import log.ndjson.gz
   steward store import log.ndjson.gz --data /srv/steward
   steward store export - | STEWARD_EVENTSTORE_URL=esdb://… steward store import -`,
@@ -202,7 +202,7 @@ read back and compared: %d events, SHA-256 %s
 
 Before Steward starts on this event store, run there:
   steward rebuild
-  steward reactions reset reservations --to 0 --reason "moved to another event store"
+  steward reactions reset all --to 0 --reason "moved to another event store"
 `, done.Written, c.name(), took.Round(time.Millisecond), there, done.Events, done.SHA256)
 	return err
 }

@@ -179,7 +179,7 @@ func TestStoreBackupAndRestore(t *testing.T) {
 
 	// The read models are newer than the log now.
 	i.mustRun(t, "rebuild")
-	i.mustRun(t, "reactions", "reset", "reservations", "--to", "0", "--reason", "restored a backup")
+	i.mustRun(t, "reactions", "reset", "all", "--to", "0", "--reason", "restored a backup")
 	p = i.start(t)
 	stored := mustReadEvents(t, p)
 	for id := range before {
@@ -466,7 +466,7 @@ func TestStoreMove(t *testing.T) {
 		t.Errorf("serve on the copy, before the read models were made anew, says:\n%s", says)
 	}
 	moved.mustRun(t, "rebuild")
-	moved.mustRun(t, "reactions", "reset", "reservations", "--to", "0", "--reason", "moved to another event store")
+	moved.mustRun(t, "reactions", "reset", "all", "--to", "0", "--reason", "moved to another event store")
 	p = moved.start(t)
 	after := mustReadEvents(t, p)
 	for id := range before {

@@ -84,7 +84,7 @@ func (l *large) make(ctx context.Context) (err error) {
 		return err
 	}
 	// In a real installation they were done as the events came.
-	_, err = l.bench.run(ctx, l.environment(), "reactions", "reset", "reservations", "--to", "now", "--reason", "The past is made up.")
+	_, err = l.bench.run(ctx, l.environment(), "reactions", "reset", "all", "--to", "now", "--reason", "The past is made up.")
 	return err
 }
 
