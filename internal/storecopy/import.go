@@ -128,7 +128,7 @@ func (i *importer) accept(r events.Record) {
 }
 
 func place(r events.Record) string {
-	return fmt.Sprintf("%s at revision %d of %s", r.Type, r.Revision, r.Stream)
+	return fmt.Sprintf("%s with id %s at revision %d of %s", r.Type, r.ID, r.Revision, r.Stream)
 }
 
 // maxBatch is how many events one append may carry, besides its limit in bytes.
