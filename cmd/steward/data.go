@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -65,38 +66,87 @@ func (d dataDir) holdsEvents() bool {
 	return err == nil
 }
 
-// socket is where the embedded event store of this directory listens. The path
-// of a Unix socket has at most 108 bytes, so it lies in a short directory whose
-// name derives from the data directory.
+// socket is where the embedded event store of this directory listens, in a
+// directory that it makes. The path of a Unix socket has at most 108 bytes, so
+// it lies in a short directory whose name derives from the data directory.
 func (d dataDir) socket() (string, error) {
-	abs, err := filepath.Abs(string(d))
+	name, err := d.runtimeName()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(abs))
-	dir := filepath.Join(runtimeBase(), "steward-"+hex.EncodeToString(sum[:6]))
+	dir := filepath.Join(runtimeBases()[0], name)
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("runtime directory: %w", err)
 	}
-	info, err := os.Lstat(dir)
+	own, err := ownDirectory(dir)
 	if err != nil {
 		return "", fmt.Errorf("runtime directory: %w", err)
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || info.Mode().Perm() != 0o700 || !ok || int(stat.Uid) != os.Geteuid() {
+	if !own {
 		return "", fmt.Errorf("runtime directory %s must be a directory of mode 0700 that belongs to you: remove it", dir)
 	}
-	return filepath.Join(dir, "events.sock"), nil
+	return filepath.Join(dir, socketName), nil
 }
 
-func runtimeBase() string {
+// served returns the socket on which a running process serves the event store
+// of this directory, and the empty text when none does. A service and the shell
+// of who operates it seldom have the same XDG_RUNTIME_DIR, so it looks wherever
+// this user's processes may listen.
+func (d dataDir) served(ctx context.Context) (string, error) {
+	name, err := d.runtimeName()
+	if err != nil {
+		return "", err
+	}
+	for _, base := range runtimeBases() {
+		dir := filepath.Join(base, name)
+		// In a directory of somebody else there may be an impostor.
+		if own, err := ownDirectory(dir); err != nil || !own {
+			continue
+		}
+		if socket := filepath.Join(dir, socketName); answers(ctx, socket) {
+			return socket, nil
+		}
+	}
+	return "", nil
+}
+
+const socketName = "events.sock"
+
+// runtimeName derives from where the data directory really is, whatever links
+// lead to it.
+func (d dataDir) runtimeName() (string, error) {
+	path, err := filepath.Abs(string(d))
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	sum := sha256.Sum256([]byte(path))
+	return "steward-" + hex.EncodeToString(sum[:6]), nil
+}
+
+// runtimeBases are the directories in which a runtime directory of this user
+// may lie: first the one where this process makes its own.
+func runtimeBases() []string {
+	var bases []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && len(dir) < 60 {
-		return dir
+		bases = append(bases, dir)
 	}
 	if os.Geteuid() == 0 {
-		return "/run"
+		bases = append(bases, "/run")
 	}
-	return "/tmp"
+	return append(bases, "/tmp", fmt.Sprintf("/run/user/%d", os.Geteuid()))
+}
+
+// ownDirectory reports whether a directory is this user's alone.
+func ownDirectory(dir string) (bool, error) {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return false, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return info.IsDir() && info.Mode().Perm() == 0o700 && ok && int(stat.Uid) == os.Geteuid(), nil
 }
 
 // writeSecret writes v as JSON into a file that only its owner can read,

@@ -34,6 +34,8 @@ func newStoreCommand() *cobra.Command {
   steward store backup /backup/2026-11-22
   steward store check --backup /backup/2026-11-22
   steward store export log.ndjson.gz`,
+		Args: cobra.NoArgs,
+		RunE: showHelp,
 	}
 	cmd.AddCommand(
 		newStoreCheckCommand(), newStoreStatsCommand(), newStoreBackupCommand(), newStoreRestoreCommand(),
@@ -103,11 +105,11 @@ func openStoreAdmin(ctx context.Context, c config, instead string) (storeAdmin, 
 	if !data.holdsEvents() {
 		return nil, fmt.Errorf("%s holds no event store: name the data directory with --data or STEWARD_DATA", data)
 	}
-	socket, err := data.socket()
+	socket, err := data.served(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if answers(ctx, socket) {
+	if socket != "" {
 		return esnode.Dial(socket)
 	}
 	return closedStore{dir: data.events(), log: c.logger()}, nil
@@ -120,13 +122,17 @@ type closedStore struct {
 }
 
 // Check implements storeAdmin. It changes nothing.
-func (s closedStore) Check(ctx context.Context, options esnode.CheckOptions) (esnode.CheckReport, error) {
-	return esnode.Check(ctx, s.dir, options)
+func (s closedStore) Check(ctx context.Context, options esnode.CheckOptions) (report esnode.CheckReport, err error) {
+	err = whenFree(ctx, func() error {
+		report, err = esnode.Check(ctx, s.dir, options)
+		return err
+	})
+	return report, err
 }
 
 // Stats implements storeAdmin.
 func (s closedStore) Stats(ctx context.Context, options esnode.StatsOptions) (stats esnode.Stats, err error) {
-	err = s.open(func(n *esnode.Node) error {
+	err = s.open(ctx, func(n *esnode.Node) error {
 		stats, err = n.Stats(ctx, options)
 		return err
 	})
@@ -135,7 +141,7 @@ func (s closedStore) Stats(ctx context.Context, options esnode.StatsOptions) (st
 
 // Backup implements storeAdmin.
 func (s closedStore) Backup(ctx context.Context, dir string, options esnode.BackupOptions) (made esnode.Backup, err error) {
-	err = s.open(func(n *esnode.Node) error {
+	err = s.open(ctx, func(n *esnode.Node) error {
 		made, err = n.Backup(ctx, dir, options)
 		return err
 	})
@@ -145,8 +151,12 @@ func (s closedStore) Backup(ctx context.Context, dir string, options esnode.Back
 // Close implements storeAdmin.
 func (closedStore) Close() error { return nil }
 
-func (s closedStore) open(fn func(*esnode.Node) error) error {
-	node, err := esnode.Open(s.dir, esnode.Options{Logger: s.log})
+func (s closedStore) open(ctx context.Context, fn func(*esnode.Node) error) error {
+	var node *esnode.Node
+	err := whenFree(ctx, func() (err error) {
+		node, err = esnode.Open(s.dir, esnode.Options{Logger: s.log})
+		return err
+	})
 	if err != nil {
 		return err
 	}

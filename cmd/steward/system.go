@@ -100,12 +100,10 @@ func (s *system) openEvents(ctx context.Context, as owner) error {
 // socket. A borrower uses the one that a running process serves.
 func (s *system) startNode(ctx context.Context, as owner) (string, error) {
 	data := dataDir(s.config.Data)
-	socket, err := data.socket()
-	if err != nil {
-		return "", err
-	}
-	if as == borrow && answers(ctx, socket) {
-		return socket, nil
+	if as == borrow {
+		if running, err := data.served(ctx); err != nil || running != "" {
+			return running, err
+		}
 	}
 	switch {
 	case s.config.begin:
@@ -115,9 +113,25 @@ func (s *system) startNode(ctx context.Context, as owner) (string, error) {
 	case !data.holdsEvents():
 		return "", fmt.Errorf("%s holds no event store: run steward init or steward dev first, or say where it is", s.config.Data)
 	}
-	node, err := esnode.Open(data.events(), esnode.Options{Logger: s.log, Registerer: s.registry})
+	var node *esnode.Node
+	var running string
+	err := whenFree(ctx, func() (err error) {
+		node, err = esnode.Open(data.events(), esnode.Options{Logger: s.log, Registerer: s.registry})
+		if as == borrow && errors.Is(err, esnode.ErrInUse) {
+			// Whoever has it open may be about to serve it.
+			if running, _ = data.served(ctx); running != "" {
+				return nil
+			}
+		}
+		return err
+	})
+	if err != nil || running != "" {
+		return running, err
+	}
+	// The directory has to be there before its links can be followed.
+	socket, err := data.socket()
 	if err != nil {
-		return "", err
+		return "", errors.Join(err, node.Close())
 	}
 	listener, err := esnode.Listen(socket)
 	if err != nil {
@@ -127,6 +141,28 @@ func (s *system) startNode(ctx context.Context, as owner) (string, error) {
 	go func() { served <- node.ServeListener(context.WithoutCancel(ctx), listener) }()
 	s.onClose(func() error { return errors.Join(node.Close(), <-served) })
 	return socket, nil
+}
+
+// handover is how long a process waits for another one that has the embedded
+// event store open: one that ends, or a command of an operator that is soon done.
+const handover = 5 * time.Second
+
+// whenFree opens an embedded event store, and waits a moment for whoever has it
+// open.
+func whenFree(ctx context.Context, open func() error) error {
+	patience, cancel := context.WithTimeout(ctx, handover)
+	defer cancel()
+	for {
+		err := open()
+		if !errors.Is(err, esnode.ErrInUse) {
+			return err
+		}
+		select {
+		case <-patience.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // answers reports whether somebody listens on the socket.

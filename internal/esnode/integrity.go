@@ -188,11 +188,19 @@ func nothingLeft(files vfs.FS, dir string, acknowledged uint64) error {
 	return nil
 }
 
-// lockStore makes sure that nobody else has the store open.
+// ErrInUse is in the error of whoever wants a store that somebody else has open.
+var ErrInUse = errors.New("in use by another process")
+
+// lockStore makes sure that nobody else has the store open. When somebody has, the error is an [ErrInUse].
 func lockStore(files vfs.FS, dir string) (*pebble.Lock, error) {
 	lock, err := pebble.LockDirectory(dir, files)
-	if err != nil {
-		return nil, fmt.Errorf("the event store in %s is in use by another process; stop that one, or give this one a directory of its own: %w", dir, err)
+	var refused *fs.PathError
+	switch {
+	case errors.As(err, &refused):
+		// There is not even a file to lock, so nobody is in the way.
+		return nil, fmt.Errorf("lock the event store in %s: %w", dir, err)
+	case err != nil:
+		return nil, fmt.Errorf("the event store in %s is %w; stop that one, or give this one a directory of its own: %w", dir, ErrInUse, err)
 	}
 	return lock, nil
 }

@@ -109,6 +109,19 @@ func TestSecondOpenNamesTheDirectory(t *testing.T) {
 	}
 }
 
+// A lock that cannot be made is nobody else's doing.
+func TestLockThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "LOCK"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := esnode.Open(dir, esnode.Options{})
+	if err == nil || errors.Is(err, esnode.ErrInUse) || strings.Contains(err.Error(), "another process") || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestSecondProcessIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
