@@ -39,8 +39,10 @@ const (
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(childRole); role {
 	case "":
-		// The client forgets a connection when its server dies while it is connecting.
-		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"))
+		// The client forgets a connection when its server dies. What is left of it tries to connect for ever.
+		goleak.VerifyTestMain(m,
+			goleak.IgnoreTopFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"),
+			goleak.IgnoreTopFunction("google.golang.org/grpc.(*addrConn).resetTransportAndUnlock"))
 	case roleNode, roleNull, roleSmallBlocks, roleFaulty:
 		serve := map[string]func() error{
 			roleNode: func() error { return serveChildNode(esnode.Options{}) }, roleNull: serveNull,
