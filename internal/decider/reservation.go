@@ -7,6 +7,7 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/uniq"
+	"github.com/stewardhq/steward/internal/vault"
 )
 
 // reservation is what a command set aside for its append.
@@ -18,10 +19,11 @@ type reservation struct {
 
 // abandon gives the names of a refused command back. An append whose outcome is
 // not known keeps them: the reservation reaction settles that later. So does an
-// outage, in which nothing can be given back.
+// outage: nothing can be given back while the log is away, and while the keys are
+// the command will be repeated and finds what it set aside.
 func (r *reservation) abandon(ctx context.Context, e *Engine, cause error) error {
 	if r == nil || errors.Is(cause, eventstore.ErrOutcomeUnknown) || errors.Is(cause, eventstore.ErrUnavailable) ||
-		errors.Is(cause, eventstore.ErrFull) {
+		errors.Is(cause, eventstore.ErrFull) || errors.Is(cause, vault.ErrDatabaseUnavailable) {
 		return nil
 	}
 	return e.Names.Abandon(ctx, r.metadata, r.claim, r.names)

@@ -13,6 +13,10 @@ import (
 type Reaction struct {
 	// Name is the key of its checkpoint; never rename.
 	Name string
+	// FromStart says that repeating everything does no harm and is what a new
+	// version wants: without a checkpoint it begins at the start of the log. A
+	// reaction without it then refuses to guess.
+	FromStart bool
 	// Wants says which kinds of event it handles, asked once for every stored
 	// name with an empty event of its current shape.
 	Wants func(events.Event) bool
@@ -46,7 +50,7 @@ type Eraser interface {
 // app that was given up.
 func Credentials(keys Eraser) Reaction {
 	return Reaction{
-		Name: "credentials",
+		Name: "credentials", FromStart: true,
 		Wants: func(e events.Event) bool {
 			_, ends := e.(events.Ender)
 			return ends

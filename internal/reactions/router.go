@@ -75,11 +75,11 @@ func NewRouter(c Config) (*Router, error) {
 const closeTimeout = 10 * time.Second
 
 // Run runs the reactions until ctx ends; then it returns nil. It fails at once
-// with [ErrNoCheckpoint] if a reaction has no checkpoint and the log has
-// events, and with the errors of the log and of Postgres. A Router runs once.
+// with [ErrNoCheckpoint] if a reaction that may not begin at the start has no
+// checkpoint and the log has events, and with the errors of the log and of Postgres. A Router runs once.
 func (r *Router) Run(ctx context.Context) error {
 	for _, reaction := range r.config.Reactions {
-		if err := r.ready(ctx, reaction.Name); err != nil {
+		if err := r.ready(ctx, reaction.Name, reaction.FromStart); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -125,10 +125,13 @@ func (r *Router) wants(reaction, eventType string) bool {
 }
 
 // ready makes sure that a reaction knows where to begin.
-func (r *Router) ready(ctx context.Context, reaction string) error {
+func (r *Router) ready(ctx context.Context, reaction string, fromStart bool) error {
 	_, err := r.rows[reaction].Load(ctx)
 	if !errors.Is(err, ErrNoCheckpoint) {
 		return err
+	}
+	if fromStart {
+		return r.config.Checkpoints.Begin(ctx, reaction)
 	}
 	head, headErr := r.config.Log.Head(ctx)
 	if headErr != nil {

@@ -166,6 +166,31 @@ func TestRouterRefusesToGuess(t *testing.T) {
 	}
 }
 
+// A reaction that does no harm begins by itself where there was none before: who
+// starts a newer version need not know of it.
+func TestRouterBeginsAtTheStartWhatDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	w, heard := newWorld(t), make(chan string, 16)
+	last := w.write(t, renamed("1"), renamed("2"))
+	harmless := hears("a", heard)
+	harmless.FromStart = true
+	router, err := reactions.NewRouter(reactions.Config{Log: w.log, Checkpoints: w.checkpoints, Reactions: []reactions.Reaction{harmless}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(ctx) }()
+	if one, two := receive(t, heard), receive(t, heard); one != "1" || two != "2" {
+		t.Error(one, two)
+	}
+	w.await(t, "a", last)
+	cancel()
+	if err := receive(t, ended); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRouterBeginsAnEmptyLog(t *testing.T) {
 	t.Parallel()
 	w, heard := newWorld(t), make(chan string, 16)
