@@ -67,6 +67,7 @@ type member struct {
 	mu      sync.Mutex
 	server  *grpc.Server // nil while it is down
 	appends int          // that it was sent
+	reads   int          // that it answered, subscriptions left out
 }
 
 const clusterUser, clusterPassword = "steward", "p@ss:word/1"
@@ -219,10 +220,21 @@ func (g gossiper) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, err
 	return info, nil
 }
 
-// Read reads the log, which every member has.
+// Read reads the log, which every member has. Whoever asks for the leader gets an
+// answer from nobody else.
 func (m *member) Read(req *streams.ReadReq, call streams.Streams_ReadServer) error {
 	if err := m.authorize(call.Context()); err != nil {
 		return err
+	}
+	if slices.Equal(metadata.ValueFromIncomingContext(call.Context(), "requires-leader"), []string{"true"}) {
+		if err := m.leads(call); err != nil {
+			return err
+		}
+	}
+	if req.GetOptions().GetSubscription() == nil {
+		m.mu.Lock()
+		m.reads++
+		m.mu.Unlock()
 	}
 	from, err := m.cluster.log.Read(call.Context(), req)
 	if err != nil {
@@ -261,17 +273,8 @@ func (m *member) Append(call streams.Streams_AppendServer) error {
 	if err := m.authorize(call.Context()); err != nil {
 		return err
 	}
-	leader, stale := m.cluster.leads()
-	if leader < 0 {
-		leader = stale
-	}
-	if leader < 0 {
-		return status.Error(codes.Unavailable, "Server Is Not Ready")
-	}
-	if leader != m.number || stale == leader {
-		named := m.cluster.members[leader]
-		call.SetTrailer(metadata.Pairs("exception", "not-leader", "leader-endpoint-host", "127.0.0.1", "leader-endpoint-port", fmt.Sprint(named.port)))
-		return status.Error(codes.NotFound, "Leader info available")
+	if err := m.leads(call); err != nil {
+		return err
 	}
 	to, err := m.cluster.log.Append(call.Context())
 	if err != nil {
@@ -287,6 +290,29 @@ func (m *member) Append(call streams.Streams_AppendServer) error {
 		return err
 	}
 	return call.SendAndClose(answer)
+}
+
+// leads refuses a call unless this member leads, and names who does.
+func (m *member) leads(call grpc.ServerStream) error {
+	leader, stale := m.cluster.leads()
+	if leader < 0 {
+		leader = stale
+	}
+	if leader < 0 {
+		return status.Error(codes.Unavailable, "Server Is Not Ready")
+	}
+	if leader != m.number || stale == leader {
+		named := m.cluster.members[leader]
+		call.SetTrailer(metadata.Pairs("exception", "not-leader", "leader-endpoint-host", "127.0.0.1", "leader-endpoint-port", fmt.Sprint(named.port)))
+		return status.Error(codes.NotFound, "Leader info available")
+	}
+	return nil
+}
+
+func (m *member) answered() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reads
 }
 
 func (m *member) authorize(ctx context.Context) error {
@@ -315,6 +341,37 @@ func TestAClusterIsFoundByItsSeeds(t *testing.T) {
 		if n := c.members[leader].appended() - before; n != 1 {
 			t.Errorf("the leader was sent %d appends", n)
 		}
+	}
+}
+
+// A leader that goes on as a follower may be behind: reads follow the leader, as
+// what was acknowledged does.
+func TestReadsFollowTheLeader(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	c.elect(0, -1)
+	s := c.open()
+	name, batch := stream(), proposed(1)
+	mustAppend(t, s, name, eventstore.NoStream, batch)
+	for _, leader := range []int{1, 2, 0, 2, 1} {
+		c.elect(leader, -1) // nobody goes away
+		var before []int
+		for _, m := range c.members {
+			before = append(before, m.answered())
+		}
+		mustBe(t, mustRead(t, s, name), batch)
+		if _, err := s.Head(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range c.members {
+			if n := m.answered() - before[i]; (n > 0) != (i == leader) {
+				t.Errorf("member %d answered %d reads while %d led", i, n, leader)
+			}
+		}
+	}
+	c.elect(-1, -1)
+	if got, err := s.ReadStream(t.Context(), name, 0); !errors.Is(err, eventstore.ErrUnavailable) {
+		t.Errorf("while nobody leads a read finds %d events, %v", len(got), err)
 	}
 }
 

@@ -30,10 +30,11 @@
 //	15, 18 stream metadata                         written only by the copy of a log, as events with their own ids
 //	16 backwards without From reads event 0        From is always given
 //	17 errors of opening a read are not mapped     errors are classified by errors.As and by their gRPC code
-//	19 credentials are dropped without TLS; the    Open refuses the combination. That the leader is never asked
-//	   leader is never asked for                   for is welcome: followers forward. A server that insists names
-//	                                               its leader, and the client follows, which leaks a connection
-//	                                               if there is no answer: so the answer is looked for first
+//	19 credentials are dropped without TLS; the    Open refuses the combination. Reads ask for the leader by a
+//	   leader is never asked for                   header of their own; appends need not, followers forward them.
+//	                                               A server that does not lead names who does, and the client
+//	                                               follows, which leaks a connection if there is no answer: so
+//	                                               the answer is looked for first
 //	20 a bad defaultDeadline is swallowed; logs    Open refuses it; the logger is the hook of trap 2 and prints
 //	   go to standard output                       nothing
 //	21 a subscription ends with its opening ctx    it has a ctx of its own that lasts as long as it does

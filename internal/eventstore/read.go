@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -19,6 +22,10 @@ const (
 	readIdle = 4 * time.Second
 	// readAttempts bounds how often a read is begun.
 	readAttempts = 3
+	// requiresLeader makes a member of a cluster that does not lead refuse a read, and
+	// name the one that does: whatever was acknowledged is there, and may not be here.
+	// The client has an option for it and never sends it.
+	requiresLeader = "requires-leader"
 	// everything asks for all there is; a server may hold counts in a signed
 	// number.
 	everything = math.MaxInt64
@@ -140,15 +147,15 @@ func (s *Store) read(ctx context.Context, kind string, skip events.Position, ope
 	wait := backoff{}
 	for attempt := 1; ; attempt++ {
 		result, begun, err := s.pool.call(ctx, time.Time{}, func(ctx context.Context, c *esdb.Client) (any, error) {
-			return collect(ctx, c, skip, open)
+			return collect(metadata.AppendToOutgoingContext(ctx, requiresLeader, "true"), c, skip, open)
 		})
 		switch {
 		case err == nil:
 			return result.([]events.Record), nil
 		case isCode(err, esdb.ErrorCodeStreamDeleted):
 			return nil, ErrStreamDeleted
-		case isCode(err, esdb.ErrorCodeResourceNotFound):
-			return nil, nil
+		case isCode(err, esdb.ErrorCodeResourceNotFound) && status.Code(err) != codes.NotFound:
+			return nil, nil // and not a server that would not say who leads
 		case begun && judge(err) == refused:
 			return nil, err
 		case errors.Is(err, ErrClosed):
