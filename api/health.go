@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/eventstore"
 )
 
 // check is something that must be well for the server to be ready. Its probe
@@ -97,8 +99,11 @@ func (s *Server) checkEventStore(ctx context.Context) error {
 	if _, err := s.engine.Log.ReadStreamBackwards(ctx, events.PlatformStream, 1); err != nil {
 		return fmt.Errorf("it does not answer")
 	}
-	if s.engine.Log.Writable() != nil {
+	switch err := s.engine.Log.Writable(); {
+	case errors.Is(err, eventstore.ErrFull):
 		return fmt.Errorf("it has no room left")
+	case err != nil:
+		return fmt.Errorf("it takes no more writes")
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ type reservation struct {
 // the command will be repeated and finds what it set aside.
 func (r *reservation) abandon(ctx context.Context, e *Engine, cause error) error {
 	if r == nil || errors.Is(cause, eventstore.ErrOutcomeUnknown) || errors.Is(cause, eventstore.ErrUnavailable) ||
-		errors.Is(cause, eventstore.ErrFull) || errors.Is(cause, vault.ErrDatabaseUnavailable) {
+		errors.Is(cause, eventstore.ErrFull) || errors.Is(cause, eventstore.ErrReadOnly) || errors.Is(cause, vault.ErrDatabaseUnavailable) {
 		return nil
 	}
 	return e.Names.Abandon(ctx, r.metadata, r.claim, r.names)

@@ -45,10 +45,7 @@ func (n *Node) commit(ctx context.Context, w write) (result committed, err error
 		// A deletion is checked like an append of one event that nobody has written yet.
 		ids = []uuid.UUID{uuid.New()}
 	}
-	if err := n.condition.writable(); err != nil {
-		return committed{}, err
-	}
-	if err := n.space.check(); err != nil {
+	if err := n.condition.refusal(); err != nil {
 		return committed{}, err
 	}
 	// Fetching the head first keeps the disk out of the lock.
@@ -108,6 +105,11 @@ func (n *Node) commitLocked(w write, ids []uuid.UUID) (committed, *pebble.Batch,
 		return result, nil, h.newest(), nil
 	}
 
+	// A repeat writes nothing, so it is answered on a full disk too: it may be how
+	// somebody learns what became of the first.
+	if err := n.space.check(); err != nil {
+		return result, nil, 0, err
+	}
 	t := n.begin(w.stream, h)
 	if err := n.fill(t, w); err != nil {
 		return result, nil, 0, err

@@ -1,6 +1,7 @@
 package esnode
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,6 +39,17 @@ func (c *condition) writable() error {
 	default:
 		return nil
 	}
+}
+
+// refusal is [condition.writable] for a write that has not begun. Unlike one that met
+// the failure itself, whose fate only the next start finds out, it was certainly not
+// carried out, and its code says so.
+func (c *condition) refusal() error {
+	err := c.writable()
+	if err == nil || errors.Is(err, errShutdown) {
+		return err
+	}
+	return status.Error(codes.FailedPrecondition, status.Convert(err).Message())
 }
 
 // end stops all further writes for a reason that the callers see, unless they have been stopped before. It

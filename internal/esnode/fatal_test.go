@@ -98,7 +98,7 @@ func TestFatalFaults(t *testing.T) {
 			for i := 0; ; i++ {
 				if err := appendOne(); err != nil {
 					// The append that met the failure may get no answer; those after it are refused.
-					if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
+					if code := status.Code(err); code != codes.Unavailable && code != codes.FailedPrecondition && code != codes.DeadlineExceeded {
 						t.Errorf("the append that met the failure: %v", err)
 					}
 					break
@@ -107,7 +107,7 @@ func TestFatalFaults(t *testing.T) {
 					t.Fatal("nothing failed")
 				}
 			}
-			if err := appendOne(); status.Code(err) != codes.Unavailable {
+			if err := appendOne(); status.Code(err) != codes.FailedPrecondition {
 				t.Errorf("an append after the failure: %v", err)
 			}
 			events := readStream(t, client, "s-1")

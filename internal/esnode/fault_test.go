@@ -85,11 +85,11 @@ func TestFailedWrite(t *testing.T) {
 			f.armed.Store(false)
 			hits := f.hits.Load()
 			for range 3 {
-				if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.Unavailable {
+				if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.FailedPrecondition {
 					t.Errorf("append after a failed write: %v", err)
 				}
 			}
-			if _, err := n.commit(t.Context(), appendTo("s", 12345, uuid.New())); status.Code(err) != codes.Unavailable {
+			if _, err := n.commit(t.Context(), appendTo("s", 12345, uuid.New())); status.Code(err) != codes.FailedPrecondition {
 				t.Errorf("refusal after a failed write: %v", err)
 			}
 			sameIDs(t, seen(t, n), acked)
@@ -138,7 +138,7 @@ func TestBackupMeetsAFailedWrite(t *testing.T) {
 					t.Errorf("the failed backup has left %v, %v", left, err)
 				}
 			}
-			if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.Unavailable {
+			if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.FailedPrecondition {
 				t.Errorf("append after a failed write: %v", err)
 			}
 			sameIDs(t, seen(t, n), acked)
@@ -156,7 +156,7 @@ func appendTwice(t *testing.T, n *Node, acked []uuid.UUID) []uuid.UUID {
 		w := appendTo("s", expectAny, uuid.New())
 		result, err := n.commit(context.Background(), w)
 		switch code := status.Code(err); {
-		case code == codes.Unavailable, code == codes.ResourceExhausted:
+		case code == codes.Unavailable, code == codes.FailedPrecondition, code == codes.ResourceExhausted:
 			return acked
 		case err != nil || result.outcome != accepted:
 			t.Errorf("append: %+v, %v", result, err)
@@ -286,7 +286,7 @@ func TestDamageFoundInTheBackground(t *testing.T) {
 		}
 	}
 	waitUntil(t, "a compaction finds the damage", func() bool { return n.condition.damagedFiles() == 1 })
-	if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.Unavailable {
+	if _, err := n.commit(t.Context(), appendTo("s", expectAny, uuid.New())); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("append to a damaged store: %v", err)
 	}
 	for name, want := range map[string]float64{"writable": 0, "damaged_files": 1, "disk_waits": 0} {

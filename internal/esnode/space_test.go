@@ -43,6 +43,10 @@ func TestFullDisk(t *testing.T) {
 	if _, err := n.commit(t.Context(), appendTo("s", 1, uuid.New())); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("append to a full disk: %v", err)
 	}
+	// A repeat writes nothing, and may be how somebody learns what became of the first.
+	if got, err := n.commit(t.Context(), appendTo("s", 0, second)); err != nil || got.outcome != repeated {
+		t.Errorf("repeat on a full disk: %+v, %v", got, err)
+	}
 	if got := seen(t, n); len(got) != 2 {
 		t.Errorf("reading finds %d of 2 events", len(got))
 	}

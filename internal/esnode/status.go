@@ -55,7 +55,9 @@ func finish(ctx context.Context, err error) error {
 
 func contextStatus(ctx context.Context) error { return status.FromContextError(ctx.Err()).Err() }
 
-func errStopping() error { return status.Error(codes.Unavailable, "Server Is Shutting Down") }
+func errStopping() error { return errShutdown }
+
+var errShutdown = status.Error(codes.Unavailable, "Server Is Shutting Down")
 
 func errFailed(err error) error {
 	return status.Errorf(codes.Unavailable, "the event store takes no more writes until it is opened again: %v", err)

@@ -45,7 +45,7 @@ const (
 // expected, or nothing. A batch that is already there, right after expected and
 // with the same ids, counts as written.
 //
-// It fails with [ErrWrongRevision], [ErrStreamDeleted], [ErrTooLarge] or [ErrFull] when
+// It fails with [ErrWrongRevision], [ErrStreamDeleted], [ErrTooLarge], [ErrFull] or [ErrReadOnly] when
 // nothing was written, with [ErrUnavailable] when nothing was sent, and with
 // [ErrOutcomeUnknown] when the batch was sent and resending it brought no
 // answer before ctx ended or ten seconds had passed. Other errors mean that the
@@ -101,21 +101,34 @@ func (s *Store) refusal(err error) error {
 	case isCode(err, esdb.ErrorCodeStreamDeleted):
 		return ErrStreamDeleted
 	case status.Code(err) == codes.ResourceExhausted:
-		s.full.Store(time.Now().UnixNano())
-		return fmt.Errorf("%w (%w)", ErrFull, err)
+		return s.closedTo(ErrFull, err)
+	case status.Code(err) == codes.FailedPrecondition:
+		return s.closedTo(ErrReadOnly, err)
 	}
 	return err
 }
 
-// fullFor is how long the store counts as full after it said so: long enough for
-// a probe to notice, and no longer, since only the next append finds out.
-const fullFor = 10 * time.Second
+// unwritable is why, and when, the store last refused to write at all.
+type unwritable struct {
+	why error
+	at  time.Time
+}
 
-// Writable fails with [ErrFull] when an append was refused for want of room
-// within the last ten seconds.
+func (s *Store) closedTo(why, cause error) error {
+	s.unwritable.Store(&unwritable{why, time.Now()})
+	return fmt.Errorf("%w (%w)", why, cause)
+}
+
+// unwritableFor is how long the store counts as closed to writes after it said so:
+// long enough for a probe to notice, and no longer, since only the next append finds
+// out.
+const unwritableFor = 10 * time.Second
+
+// Writable fails with [ErrFull] or [ErrReadOnly] when an append was refused for that
+// reason within the last ten seconds.
 func (s *Store) Writable() error {
-	if at := s.full.Load(); at != 0 && time.Since(time.Unix(0, at)) < fullFor {
-		return ErrFull
+	if last := s.unwritable.Load(); last != nil && time.Since(last.at) < unwritableFor {
+		return last.why
 	}
 	return nil
 }

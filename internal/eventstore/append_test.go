@@ -6,8 +6,11 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/eventstore"
@@ -141,5 +144,24 @@ func TestOutcomesAreFaults(t *testing.T) {
 	f, ok = fault.As(eventstore.ErrOutcomeUnknown)
 	if !ok || f.Kind != fault.Unknown || f.Code != "outcome_unknown" {
 		t.Errorf("unknown: %+v", f)
+	}
+}
+
+// A store that takes no more writes says so at once, and is known to be so.
+func TestAStoreThatTakesNoMoreWrites(t *testing.T) {
+	t.Parallel()
+	s := &stub{append: func(int, streams.Streams_AppendServer) error {
+		return status.Error(codes.FailedPrecondition, "the event store takes no more writes until it is opened again")
+	}}
+	store := open(t, startStub(t, s))
+	if err := store.Writable(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Append(t.Context(), stream(), eventstore.NoStream, proposed(1))
+	if !errors.Is(err, eventstore.ErrReadOnly) || errors.Is(err, eventstore.ErrOutcomeUnknown) {
+		t.Errorf("append: %v", err)
+	}
+	if err := store.Writable(); !errors.Is(err, eventstore.ErrReadOnly) {
+		t.Errorf("the store is thought to be writable: %v", err)
 	}
 }

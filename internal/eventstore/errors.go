@@ -27,6 +27,10 @@ var (
 	// ErrFull says that the store has no room left. Nothing was written.
 	ErrFull = fault.New(fault.Unavailable, "event_store_full",
 		"The event store has no room left; nothing was recorded. The operator has to make room.").After(10 * time.Second)
+	// ErrReadOnly says that the store takes no more writes until somebody has looked
+	// at it, as after its disk failed. Nothing was written.
+	ErrReadOnly = fault.New(fault.Unavailable, "event_store_read_only",
+		"The event store takes no more writes; nothing was recorded. The operator has to look at it.").After(10 * time.Second)
 	// ErrTooLarge says that a batch exceeds [MaxAppendSize]; it was not sent.
 	ErrTooLarge = fault.New(fault.TooLarge, "events_too_large",
 		"The change is too large to be recorded at once.")

@@ -38,7 +38,8 @@ type Store struct {
 	pool    *pool
 	log     *slog.Logger
 	metrics *metrics
-	full    atomic.Int64 // when it last refused for want of room, in nanoseconds
+	// unwritable is nil until the store refused to write at all.
+	unwritable atomic.Pointer[unwritable]
 }
 
 // Open connects to the store, waiting up to ten seconds or until ctx ends for
