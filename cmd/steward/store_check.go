@@ -127,7 +127,11 @@ func printChecked(w io.Writer, report esnode.CheckReport, output string) error {
 		return errors.Join(json.NewEncoder(w).Encode(report), failed)
 	}
 	_, err := fmt.Fprintf(w, "%d events in %d streams, %s, up to position %d\n", report.Events, report.Streams, sizeText(report.Bytes), report.LastPosition)
-	if failed == nil && err == nil {
+	switch {
+	case failed != nil || err != nil:
+	case report.Acknowledged == 0 && report.Events > 0:
+		_, err = fmt.Fprintf(w, "everything that is there is whole; whether the end of the log is missing cannot be told: there is no %s\n", esnode.AcknowledgedFile)
+	default:
 		_, err = fmt.Fprintln(w, "everything is whole")
 	}
 	for _, p := range report.Problems {

@@ -46,7 +46,7 @@ it ended, to the same file that it would have become at once.`,
 					if err != nil {
 						return fmt.Errorf("export: %w", err)
 					}
-					return printExported(cmd.ErrOrStderr(), done, output)
+					return printExported(cmd.ErrOrStderr(), done, c.name(), output)
 				}
 				m := newMeter(cmd.ErrOrStderr(), "exporting", output)
 				defer m.stop()
@@ -59,7 +59,7 @@ it ended, to the same file that it would have become at once.`,
 				case err != nil:
 					return fmt.Errorf("export: %w", err)
 				}
-				return printExported(cmd.OutOrStdout(), done, output)
+				return printExported(cmd.OutOrStdout(), done, c.name(), output)
 			})
 		},
 	}
@@ -68,7 +68,7 @@ it ended, to the same file that it would have become at once.`,
 	return cmd
 }
 
-func printExported(w io.Writer, done storecopy.Summary, output string) error {
+func printExported(w io.Writer, done storecopy.Summary, from, output string) error {
 	if output == outputJSON {
 		return json.NewEncoder(w).Encode(done)
 	}
@@ -76,7 +76,7 @@ func printExported(w io.Writer, done storecopy.Summary, output string) error {
 	if done.Resumed > 0 {
 		resumed = fmt.Sprintf(" (%d of them by the run before)", done.Resumed)
 	}
-	_, err := fmt.Fprintf(w, "exported %d events%s; left out %d of the event store's own\nSHA-256 %s\n", done.Events, resumed, done.LeftOut, done.SHA256)
+	_, err := fmt.Fprintf(w, "exported %d events from %s%s; left out %d of the event store's own\nSHA-256 %s\n", done.Events, from, resumed, done.LeftOut, done.SHA256)
 	return err
 }
 
