@@ -127,6 +127,11 @@ func TestFault_PostgresAway_2_9(t *testing.T) {
 	}
 	// A new person needs a key, and keys are in the database.
 	h.owner("POST", "/v1/customers", map[string]any{"email": "bob@example.com", "username": "bob"}).want(503)
+	// However often it is repeated meanwhile, it can still be done afterwards.
+	carl := map[string]any{"email": "carl@example.com", "username": "carl"}
+	for range 20 {
+		h.owner("POST", "/v1/customers", carl, "Idempotency-Key", "carl").want(503)
+	}
 	if got := h.ready(); !strings.Contains(got, "postgres") {
 		t.Errorf("ready says %q", got)
 	}
@@ -136,7 +141,8 @@ func TestFault_PostgresAway_2_9(t *testing.T) {
 	}
 	eventually(t, "recovery", func() bool { return h.ready() == "ready" })
 	last := h.owner("POST", "/v1/customers", map[string]any{"email": "bob@example.com", "username": "bob"}).want(201)
-	if got := h.read("/v1/customers", last).column("id"); len(got) != 2 {
+	last = h.owner("POST", "/v1/customers", carl, "Idempotency-Key", "carl").want(201)
+	if got := h.read("/v1/customers", last).column("id"); len(got) != 3 {
 		t.Errorf("customers %v, one is %s", got, ada)
 	}
 }

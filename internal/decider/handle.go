@@ -129,7 +129,7 @@ func (d Decider[S, C, E]) attempt(ctx context.Context, e *Engine, loaded Loaded[
 		if err := e.Names.Reserve(ctx, drafts[0].Metadata, claim, names); err != nil {
 			return Outcome{}, err
 		}
-		*reserved = &reservation{metadata: drafts[0].Metadata, claim: claim, names: names}
+		*reserved = &reservation{metadata: drafts[0].Metadata, claim: claim, names: names, repeatable: r.CommandID.Version() != 4}
 	}
 	proposed, err := e.Sealer.Seal(ctx, stream, r.StoreID, drafts)
 	if err != nil {

@@ -15,15 +15,18 @@ type reservation struct {
 	metadata events.Metadata
 	claim    events.Claim
 	names    []uniq.Name
+	// repeatable says that the command has an id of its own making, which comes again
+	// with it; a random one does not.
+	repeatable bool
 }
 
 // abandon gives the names of a refused command back. An append whose outcome is
 // not known keeps them: the reservation reaction settles that later. So does an
 // outage: nothing can be given back while the log is away, and while the keys are
-// the command will be repeated and finds what it set aside.
+// a command that can be repeated finds what it set aside.
 func (r *reservation) abandon(ctx context.Context, e *Engine, cause error) error {
 	if r == nil || errors.Is(cause, eventstore.ErrOutcomeUnknown) || errors.Is(cause, eventstore.ErrUnavailable) ||
-		errors.Is(cause, eventstore.ErrFull) || errors.Is(cause, eventstore.ErrReadOnly) || errors.Is(cause, vault.ErrDatabaseUnavailable) {
+		errors.Is(cause, eventstore.ErrFull) || errors.Is(cause, eventstore.ErrReadOnly) || r.repeatable && errors.Is(cause, vault.ErrDatabaseUnavailable) {
 		return nil
 	}
 	return e.Names.Abandon(ctx, r.metadata, r.claim, r.names)
