@@ -15,14 +15,14 @@ type Config struct {
 	Log    *eventstore.Store
 	Sealer *seal.Sealer
 	Names  *uniq.Registry
-	// StatesBytes bounds the memory of the streams that are kept folded, 48 MiB
+	// StatesBytes bounds the memory of the streams that are kept folded, 20 MiB
 	// if zero.
 	StatesBytes int
 	// Registerer receives the metrics; nil discards.
 	Registerer prometheus.Registerer
 }
 
-const defaultStatesBytes = 48 << 20
+const defaultStatesBytes = 20 << 20
 
 // Engine is what handling a command needs from the outside. Several engines may
 // work on one log.
