@@ -3,7 +3,6 @@ package decider
 import (
 	"container/list"
 	"context"
-	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"math/bits"
@@ -87,22 +86,8 @@ func (e *entry) confirmed(r events.Record) bool {
 	return true
 }
 
-// folded is what folding a stream leads to.
-type folded struct {
-	loaded   any // the Loaded of the stream's decider
-	revision eventstore.Revision
-	// commands are the beginnings of the ids of the commands that wrote the
-	// stream. They tell which commands were certainly not applied.
-	commands []uint64
-	weight   int // of the events
-}
-
 // next is the revision of the first event that the entry does not know of.
 func (e *entry) next() uint64 { return uint64(int64(e.folded.revision) + 1 + int64(len(e.pending))) }
-
-// foldFunc folds records into what was folded before them. It must not change
-// what it is given.
-type foldFunc func(ctx context.Context, before folded, records []events.Record) (folded, error)
 
 // flight is a stream being folded outside the lock, for all who want it.
 type flight struct {
@@ -388,32 +373,6 @@ func (s *states) measure() {
 	s.metrics.states.Set(float64(len(s.entries)))
 	s.metrics.bytes.Set(float64(s.weight))
 }
-
-// extended is a copy that has room for more commands and shares nothing that
-// they change.
-func (f folded) extended(more int) folded {
-	f.commands = append(make([]uint64, 0, len(f.commands)+more), f.commands...)
-	return f
-}
-
-// add notes the command that wrote an event, and what the event adds at most to
-// the memory of the state.
-func (f *folded) add(command uuid.UUID, bytes int) {
-	f.weight += bytes
-	if id := shortID(command); len(f.commands) == 0 || f.commands[len(f.commands)-1] != id {
-		f.commands = append(f.commands, id)
-		f.weight += 8
-	}
-}
-
-// mayHold reports whether the command may have written to the stream. False is
-// certain.
-func (f folded) mayHold(command uuid.UUID) bool {
-	return slices.Contains(f.commands, shortID(command))
-}
-
-// shortID is as much of a command's id as is kept of it.
-func shortID(command uuid.UUID) uint64 { return binary.BigEndian.Uint64(command[:8]) }
 
 func canceled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
