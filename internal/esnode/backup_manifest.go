@@ -67,13 +67,19 @@ func (b *Backup) write(dir string) error {
 	if b.SHA256, err = b.digest(); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(b, "", "  ")
+	text, err := b.text()
 	if err != nil {
 		return err
 	}
 	c := copying{ctx: context.Background()}
-	_, err = c.copy(bytes.NewReader(append(text, '\n')), filepath.Join(dir, BackupManifest))
+	_, err = c.copy(bytes.NewReader(text), filepath.Join(dir, BackupManifest))
 	return err
+}
+
+// text is the manifest as it stands in its file, byte for byte.
+func (b Backup) text() ([]byte, error) {
+	text, err := json.MarshalIndent(b, "", "  ")
+	return append(text, '\n'), err
 }
 
 const remedyOtherBackup = "use another backup"
@@ -97,6 +103,10 @@ func ReadBackup(dir string) (Backup, error) {
 	}
 	if digest, err := b.digest(); err != nil || digest != b.SHA256 {
 		return Backup{}, &Problem{File: path, Text: "the manifest of the backup is damaged: its digest is another", Remedy: remedyOtherBackup}
+	}
+	// The digest is that of the values, and a damaged name of a field whose value is zero changes none.
+	if again, err := b.text(); err != nil || !bytes.Equal(again, text) {
+		return Backup{}, &Problem{File: path, Text: "the manifest of the backup is damaged: its text is not as it was written", Remedy: remedyOtherBackup}
 	}
 	return b, nil
 }

@@ -306,7 +306,6 @@ func TestDamagedBackupIsRefused(t *testing.T) {
 			case "removed":
 				err = os.Remove(path)
 			case "flipped":
-				// Not the newest line's end: a space more or less means nothing to JSON.
 				content[rand.IntN(len(content)-1)] ^= 0x04
 				err = os.WriteFile(path, content, 0o600)
 			case "shorter":
@@ -342,6 +341,29 @@ func TestDamagedBackupIsRefused(t *testing.T) {
 				t.Errorf("%v is left, %v", left, err)
 			}
 		})
+	}
+}
+
+// No single bit of a manifest can change unseen, not even in a name of a field or in the space between them.
+func TestEveryFlippedBitOfTheManifestIsFound(t *testing.T) {
+	t.Parallel()
+	dir := madeBackup(t)
+	path := filepath.Join(dir, esnode.BackupManifest)
+	intact, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range intact {
+		for bit := range 8 {
+			damaged := bytes.Clone(intact)
+			damaged[at] ^= 1 << bit
+			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := esnode.ReadBackup(dir); err == nil || !strings.Contains(err.Error(), path) {
+				t.Fatalf("bit %d of byte %d, in %q: %v", bit, at, damaged[max(0, at-20):min(len(damaged), at+20)], err)
+			}
+		}
 	}
 }
 
