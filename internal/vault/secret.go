@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -37,19 +38,28 @@ type secrets map[SecretName]map[int][]byte
 // Secret returns a copy of the newest version of a secret. It fails with
 // [ErrNotBound] while the vault belongs to no log, never with an empty secret.
 func (v *Vault) Secret(name SecretName) ([]byte, error) {
+	versions, err := v.SecretVersions(name)
+	if err != nil {
+		return nil, err
+	}
+	return versions[slices.Max(slices.Collect(maps.Keys(versions)))], nil
+}
+
+// SecretVersions returns a copy of every version of a secret, for what was made
+// with an earlier one. It fails as [Vault.Secret] does, and is never empty.
+func (v *Vault) SecretVersions(name SecretName) (map[int][]byte, error) {
 	b := v.binding.Load()
 	if b == nil {
 		return nil, fmt.Errorf("vault: secret %s: %w", name, ErrNotBound)
 	}
-	versions := b.secrets[name]
+	versions := make(map[int][]byte)
+	for version, secret := range b.secrets[name] {
+		versions[version] = slices.Clone(secret)
+	}
 	if len(versions) == 0 {
 		return nil, fmt.Errorf("vault: there is no secret %q", name)
 	}
-	newest := 0
-	for version := range versions {
-		newest = max(newest, version)
-	}
-	return slices.Clone(versions[newest]), nil
+	return versions, nil
 }
 
 // Checks returns a check value in hexadecimal for the first version of every
