@@ -26,6 +26,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable:  http.StatusServiceUnavailable,
 	fault.Unknown:      http.StatusGatewayTimeout,
 	fault.TooMany:      http.StatusTooManyRequests,
+	fault.Gone:         http.StatusGone,
 	fault.Internal:     http.StatusInternalServerError,
 }
 

@@ -24,6 +24,9 @@ var decoders = map[string]decoder{
 	TypeLoginPasswordSet:   decode[LoginPasswordSet],
 	TypeLoginSessionsEnded: decode[LoginSessionsEnded],
 
+	TypeLoginLinkIssued: decode[LoginLinkIssued],
+	TypeLoginLinkUsed:   decode[LoginLinkUsed],
+
 	TypeLoginTwoFactorStarted:     decode[LoginTwoFactorStarted],
 	TypeLoginTwoFactorEnabled:     decode[LoginTwoFactorEnabled],
 	TypeLoginTwoFactorDisabled:    decode[LoginTwoFactorDisabled],
@@ -36,6 +39,8 @@ var decoders = map[string]decoder{
 	TypeSessionChallenged:    decode[SessionChallenged],
 	TypeSessionFactorRefused: decode[SessionFactorRefused],
 	TypeSessionEnded:         decode[SessionEnded],
+
+	TypeSessionRecoveryRefused: decode[SessionRecoveryRefused],
 
 	TypeStaffCreated:      decode[StaffCreated],
 	TypeStaffRenamed:      decode[StaffRenamed],

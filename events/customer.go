@@ -77,6 +77,8 @@ type CustomerCreated struct {
 	Username   Personal       `json:"username,omitzero" subject:"login"`
 	ExternalID Personal       `json:"external_id,omitzero" subject:"customer"`
 	Profile    Profile        `json:"profile,omitzero"`
+	// Send is the link to send at once, if any.
+	Send LinkPurpose `json:"send,omitempty"`
 }
 
 // CustomerProfileEdited changes names, phone or address.
@@ -118,6 +120,7 @@ type ActivationMethod string
 const (
 	ActivatedAutomatically ActivationMethod = "auto"   // the store wants nothing more
 	ActivatedByStaff       ActivationMethod = "manual" // a member of the team confirmed it
+	ActivatedByLink        ActivationMethod = "link"   // the customer followed a link that was sent to their address
 )
 
 // CustomerActivated makes a pending account usable.

@@ -22,6 +22,9 @@ type PasswordCause string
 const (
 	PasswordRegistered PasswordCause = "registered" // chosen when registering
 	PasswordChanged    PasswordCause = "changed"    // by the customer, who knew the one before
+	PasswordWelcomed   PasswordCause = "welcomed"   // chosen by a link that the team sent
+	PasswordReset      PasswordCause = "reset"      // chosen by a link, because the one before was forgotten
+	PasswordGenerated  PasswordCause = "generated"  // drawn when the team opened the account, and shown to nobody
 	PasswordRehashed   PasswordCause = "rehashed"   // the same password, hashed as is the custom now
 )
 

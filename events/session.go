@@ -14,6 +14,8 @@ const (
 	TypeSessionFactorRefused = "session.factor_refused"
 	TypeSessionStarted       = "session.started"
 	TypeSessionEnded         = "session.ended"
+
+	TypeSessionRecoveryRefused = "session.recovery_refused"
 )
 
 // RefusalReason says why an attempt to sign in failed. Whoever tried is not told.
@@ -38,7 +40,15 @@ const (
 	MethodPassword AuthMethod = "pwd"
 	MethodCode     AuthMethod = "otp"      // of the authenticator app
 	MethodRecovery AuthMethod = "recovery" // a recovery code, which RFC 8176 does not know
+	MethodLink     AuthMethod = "link"     // a link that was sent by mail
 )
+
+// SessionScope is what a session is for; empty is everything.
+type SessionScope string
+
+// ScopePassword is the scope of a session in which nothing can be done but to choose
+// a password. It is no sign-in.
+const ScopePassword SessionScope = "password"
 
 // EndReason says why a session ended.
 type EndReason string
@@ -82,11 +92,23 @@ type SessionFactorRefused struct {
 	Method     AuthMethod    `json:"method"`
 }
 
-// SessionStarted is a successful attempt to sign in.
+// SessionRecoveryRefused is a request for a link to reset a password that nobody was
+// sent, since the name is nobody's or the account is shut out.
+type SessionRecoveryRefused struct {
+	SessionID  uuid.UUID      `json:"session_id"`
+	CustomerID uuid.UUID      `json:"customer_id,omitzero"`
+	Reason     RefusalReason  `json:"reason"`
+	Status     CustomerStatus `json:"status,omitempty"`
+	VisitorID  uuid.UUID      `json:"visitor_id,omitzero"`
+	Name       Personal       `json:"name,omitzero" subject:"visitor"`
+}
+
+// SessionStarted is a successful attempt to sign in, or a session of another scope.
 type SessionStarted struct {
 	SessionID  uuid.UUID    `json:"session_id"`
 	CustomerID uuid.UUID    `json:"customer_id"`
 	LoginID    uuid.UUID    `json:"login_id"`
+	Scope      SessionScope `json:"scope,omitempty"`
 	TokenHash  string       `json:"token_hash"` // SHA-256 of the secret part, in hexadecimal
 	Methods    []AuthMethod `json:"methods"`
 	// Epoch is the login's when it began: a later one ends it.
@@ -108,6 +130,8 @@ func (SessionFactorRefused) EventType() string { return TypeSessionFactorRefused
 func (SessionStarted) EventType() string       { return TypeSessionStarted }
 func (SessionEnded) EventType() string         { return TypeSessionEnded }
 
+func (SessionRecoveryRefused) EventType() string { return TypeSessionRecoveryRefused }
+
 // Customer is who tried, absent when the name is nobody's.
 func (e SessionRefused) Customer() uuid.UUID { return e.CustomerID }
 
@@ -123,6 +147,11 @@ func (e SessionStarted) Customer() uuid.UUID { return e.CustomerID }
 // Customer is whose session it was.
 func (e SessionEnded) Customer() uuid.UUID { return e.CustomerID }
 
+// Customer is who asked, absent when the name is nobody's.
+func (e SessionRecoveryRefused) Customer() uuid.UUID { return e.CustomerID }
+
+func (SessionRecoveryRefused) sessionEvent() {}
+
 func (SessionRefused) sessionEvent()       {}
 func (SessionChallenged) sessionEvent()    {}
 func (SessionFactorRefused) sessionEvent() {}
@@ -130,11 +159,16 @@ func (SessionStarted) sessionEvent()       {}
 func (SessionEnded) sessionEvent()         {}
 
 // Creates returns the visitors of the month, if the name is nobody's.
-func (e SessionRefused) Creates() []Subject {
-	if e.VisitorID == uuid.Nil {
+func (e SessionRefused) Creates() []Subject { return visitors(e.VisitorID) }
+
+// Creates returns the visitors of the month, if the name is nobody's.
+func (e SessionRecoveryRefused) Creates() []Subject { return visitors(e.VisitorID) }
+
+func visitors(id uuid.UUID) []Subject {
+	if id == uuid.Nil {
 		return nil
 	}
-	return []Subject{{Kind: SubjectVisitor, ID: e.VisitorID}}
+	return []Subject{{Kind: SubjectVisitor, ID: id}}
 }
 
 // VisitorID is the one subject of everybody unknown who came to a store in a month:

@@ -18,6 +18,12 @@ func describeLogin(e events.LoginEvent) Description {
 		d.Changes = []Change{{Field: "cause", After: word(e.Cause)}}
 	case events.LoginSessionsEnded:
 		d.Event = "All sessions ended"
+	case events.LoginLinkIssued:
+		d.Event = "Link sent by mail"
+		d.Changes = changed(Change{Field: "purpose", After: word(e.Purpose)}, personal("email", events.Personal{}, e.Email))
+	case events.LoginLinkUsed:
+		d.Event = "Link used"
+		d.Changes = []Change{{Field: "purpose", After: word(e.Purpose)}}
 	case events.LoginTwoFactorStarted:
 		d.Event = "Two-factor authentication being set up"
 	case events.LoginTwoFactorEnabled:
@@ -42,6 +48,16 @@ func describeSession(e events.SessionEvent) Description {
 	switch e := e.(type) {
 	case events.SessionStarted:
 		d.Event = "Signed in"
+		if e.Scope == events.ScopePassword {
+			d.Event = "Let in to choose a password"
+		}
+	case events.SessionRecoveryRefused:
+		d.Event = "Reset of the password refused"
+		d.Changes = changed(
+			Change{Field: "reason", After: word(e.Reason)},
+			Change{Field: "status", After: word(e.Status)},
+			personal("name", events.Personal{}, e.Name),
+		)
 	case events.SessionChallenged:
 		d.Event = "Second factor asked for"
 	case events.SessionFactorRefused:

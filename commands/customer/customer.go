@@ -35,6 +35,10 @@ type State struct {
 	// restoration leads to.
 	Resume  events.CustomerStatus
 	Restore events.CustomerStatus
+
+	// Standing counts what ends the links that were sent to the customer: another
+	// address, and being shut out.
+	Standing uint64
 }
 
 // Exists reports whether the account was created.
@@ -102,14 +106,17 @@ func Evolve(s State, e events.CustomerEvent) State {
 		s.Profile = overlay(s.Profile, e.After)
 	case events.CustomerEmailChanged:
 		s.Email = e.After
+		s.Standing++
 	case events.CustomerUsernameChanged:
 		s.Username = e.After
 	case events.CustomerExternalIDChanged:
 		s.ExternalID = e.After
 	case events.CustomerSuspended:
 		s.Status, s.Hold, s.ReasonCode, s.Reason = e.After, e.HoldServices, e.ReasonCode, e.Reason
+		s.Standing++
 	case events.CustomerBanned:
 		s.Status, s.Hold, s.ReasonCode, s.Reason = e.After, e.HoldServices, e.ReasonCode, e.Reason
+		s.Standing++
 	case events.CustomerReactivated:
 		s.Status, s.ReasonCode, s.Reason = e.After, "", events.Personal{}
 		s.Hold = s.Hold && !e.ReleaseServices
@@ -117,6 +124,7 @@ func Evolve(s State, e events.CustomerEvent) State {
 		s.Status, s.Resume = e.After, e.After
 	case events.CustomerDeleted:
 		s.Status, s.Restore = e.After, e.Before
+		s.Standing++
 	case events.CustomerRestored:
 		s.Status, s.Restore = e.After, ""
 	}

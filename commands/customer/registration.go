@@ -20,11 +20,18 @@ type Create struct {
 	Username   string
 	ExternalID string
 	Profile    events.Profile
-	Policies   policy.Set
+	// Send is the link to send at once: welcome, set_password or none. Where accounts
+	// become usable by a link, one is sent in any case.
+	Send     events.LinkPurpose
+	Policies policy.Set
 }
 
 // Activate makes a pending account usable.
-type Activate struct{ By events.Actor }
+type Activate struct {
+	By events.Actor
+	// Proven says that the customer followed a link that was sent to their address.
+	Proven bool
+}
 
 func (Create) customerCommand()   {}
 func (Activate) customerCommand() {}
@@ -35,6 +42,11 @@ func activate(s State, c Activate) ([]events.CustomerEvent, error) {
 	case events.ActorReseller:
 	case events.ActorSystem:
 		method = events.ActivatedAutomatically
+	case events.ActorCustomer:
+		if !c.Proven {
+			return nil, ErrStaffOnly
+		}
+		method = events.ActivatedByLink
 	default:
 		return nil, ErrStaffOnly
 	}
@@ -67,14 +79,25 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 	if len(refused.Fields) > 0 {
 		return nil, refused
 	}
-	status := events.StatusActive
-	if c.Origin == events.OriginSelf {
+	status, send := events.StatusActive, c.Send
+	byLink := c.Policies.Get(policy.Activation) == policy.ActivationLink
+	switch {
+	case c.Origin == events.OriginSelf:
 		status = events.StatusPending
+		if byLink {
+			send = events.LinkActivate
+		}
+	case byLink && c.Origin == events.OriginStaff:
+		// The account becomes usable when the customer chose a password by the link.
+		status = events.StatusPending
+		if send == "" {
+			send = events.LinkWelcome
+		}
 	}
 	return []events.CustomerEvent{events.CustomerCreated{
 		CustomerID: c.CustomerID, LoginID: c.LoginID, Origin: c.Origin, Status: status,
 		Email: events.Clear(email), Username: optional(username), ExternalID: optional(externalID),
-		Profile: withoutEmpty(profile),
+		Profile: withoutEmpty(profile), Send: send,
 	}}, nil
 }
 

@@ -26,6 +26,8 @@ type State struct {
 	CredentialID uuid.UUID
 	Hash         events.Personal
 	TwoFactor    TwoFactor
+	// Links are those that were issued and may still lead somewhere.
+	Links []Link
 	// Epoch counts what ended all sessions. A session of an earlier one is over.
 	Epoch uint64
 }
@@ -81,6 +83,12 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 			return nil, ErrUnknown
 		}
 		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
+	case IssueLink:
+		return issueLink(c), nil
+	case UseLink:
+		return useLink(s, c)
+	case ChoosePassword:
+		return choosePassword(s, c)
 	}
 	if s.LoginID == uuid.Nil {
 		return nil, ErrUnknown
@@ -103,8 +111,12 @@ func Evolve(s State, e events.LoginEvent) State {
 		}
 	case events.LoginSessionsEnded:
 		s.Epoch++
+	case events.LoginLinkIssued:
+		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
+	case events.LoginLinkUsed:
 	default:
 		s.TwoFactor = evolveTwoFactor(s.TwoFactor, e)
 	}
+	s.Links = evolveLinks(s.Links, e)
 	return s
 }

@@ -24,6 +24,7 @@ type State struct {
 	ID         uuid.UUID // zero when nobody tried
 	CustomerID uuid.UUID // zero when the name was nobody's
 	LoginID    uuid.UUID
+	Scope      events.SessionScope
 	Refused    events.RefusalReason // empty when it was started
 	Ended      bool
 	// Challenge is the hash of what a second factor is sent with, until ChallengeUntil;
@@ -85,13 +86,40 @@ type RefuseFactor struct {
 	Now    time.Time
 }
 
+// Open begins a session of somebody who followed a link. In its scope nothing can be
+// done but what the link is for.
+type Open struct {
+	SessionID  uuid.UUID
+	CustomerID uuid.UUID
+	LoginID    uuid.UUID
+	Scope      events.SessionScope
+	Method     events.AuthMethod
+	Epoch      uint64
+	TokenHash  string
+	Idle       time.Duration
+	ExpiresAt  time.Time
+}
+
+// RefuseRecovery notes that somebody was sent no link to reset a password.
+type RefuseRecovery struct {
+	SessionID uuid.UUID
+	// CustomerID is zero when the name is nobody's; VisitorID and Name then say who
+	// it was.
+	CustomerID uuid.UUID
+	Status     events.CustomerStatus
+	VisitorID  uuid.UUID
+	Name       string
+}
+
 // End ends a session before its time.
 type End struct{ Reason events.EndReason }
 
-func (SignIn) sessionCommand()       {}
-func (Pass) sessionCommand()         {}
-func (RefuseFactor) sessionCommand() {}
-func (End) sessionCommand()          {}
+func (SignIn) sessionCommand()         {}
+func (Pass) sessionCommand()           {}
+func (RefuseFactor) sessionCommand()   {}
+func (Open) sessionCommand()           {}
+func (RefuseRecovery) sessionCommand() {}
+func (End) sessionCommand()            {}
 
 // Decide says what follows from c, or why it may not happen.
 func Decide(s State, c Command) ([]events.SessionEvent, error) {
@@ -100,6 +128,10 @@ func Decide(s State, c Command) ([]events.SessionEvent, error) {
 		return signIn(s, c)
 	case Pass:
 		return pass(s, c)
+	case Open:
+		return open(s, c)
+	case RefuseRecovery:
+		return refuseRecovery(s, c)
 	case RefuseFactor:
 		if !s.Waits(c.Now) {
 			return nil, ErrOver
@@ -143,6 +175,28 @@ func signIn(s State, c SignIn) ([]events.SessionEvent, error) {
 	return []events.SessionEvent{refused}, nil
 }
 
+func open(s State, c Open) ([]events.SessionEvent, error) {
+	if s.ID != uuid.Nil {
+		return nil, ErrExists
+	}
+	return []events.SessionEvent{events.SessionStarted{
+		SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
+		Methods: []events.AuthMethod{c.Method}, Epoch: c.Epoch,
+		IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
+	}}, nil
+}
+
+func refuseRecovery(s State, c RefuseRecovery) ([]events.SessionEvent, error) {
+	if s.ID != uuid.Nil {
+		return nil, ErrExists
+	}
+	refused := events.SessionRecoveryRefused{SessionID: c.SessionID, CustomerID: c.CustomerID, Reason: events.RefusedStatus, Status: c.Status}
+	if c.CustomerID == uuid.Nil {
+		refused.Reason, refused.VisitorID, refused.Name = events.RefusedUnknown, c.VisitorID, events.Clear(c.Name)
+	}
+	return []events.SessionEvent{refused}, nil
+}
+
 func pass(s State, c Pass) ([]events.SessionEvent, error) {
 	switch {
 	case !s.Waits(c.Now), c.Epoch != s.Epoch:
@@ -165,6 +219,8 @@ func Evolve(s State, e events.SessionEvent) State {
 	switch e := e.(type) {
 	case events.SessionRefused:
 		return State{ID: e.SessionID, CustomerID: e.CustomerID, Refused: e.Reason}
+	case events.SessionRecoveryRefused:
+		return State{ID: e.SessionID, CustomerID: e.CustomerID, Refused: e.Reason}
 	case events.SessionChallenged:
 		return State{
 			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, Epoch: e.Epoch,
@@ -172,7 +228,7 @@ func Evolve(s State, e events.SessionEvent) State {
 		}
 	case events.SessionStarted:
 		return State{
-			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, TokenHash: e.TokenHash,
+			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, Scope: e.Scope, TokenHash: e.TokenHash,
 			Epoch: e.Epoch, Idle: time.Duration(e.IdleSeconds) * time.Second, ExpiresAt: e.ExpiresAt,
 			Methods: e.Methods,
 		}

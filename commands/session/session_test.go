@@ -38,6 +38,34 @@ func signIn(change func(*session.SignIn)) session.SignIn {
 	return c
 }
 
+// A link leads to a session in which nothing can be done but what it is for.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	open := session.Open{
+		SessionID: id, CustomerID: customer, LoginID: login, Scope: events.ScopePassword, Method: events.MethodLink, Epoch: 3,
+		TokenHash: "00ff", Idle: 30 * time.Minute, ExpiresAt: end,
+	}
+	opened := started
+	opened.Scope, opened.Methods = events.ScopePassword, []events.AuthMethod{events.MethodLink}
+	unknown := session.RefuseRecovery{SessionID: id, VisitorID: visitor, Name: "eve@example.com"}
+	decidertest.Run(t, session.Decider, []tcase{
+		{Name: "S0-28 by a link", When: open, Then: history{opened}, Again: session.ErrExists},
+		{Name: "not twice", Given: history{started}, When: open, Err: session.ErrExists},
+		{
+			Name: "S2-09 no link for an unknown name", When: unknown, Again: session.ErrExists,
+			Then: history{events.SessionRecoveryRefused{SessionID: id, Reason: events.RefusedUnknown, VisitorID: visitor, Name: events.Clear("eve@example.com")}},
+		},
+		{
+			Name: "no link for somebody shut out", When: session.RefuseRecovery{SessionID: id, CustomerID: customer, Status: events.StatusBanned, VisitorID: visitor, Name: "x"},
+			Then:  history{events.SessionRecoveryRefused{SessionID: id, CustomerID: customer, Reason: events.RefusedStatus, Status: events.StatusBanned}},
+			Again: session.ErrExists,
+		},
+	})
+	if s := session.Decider.Fold(history{opened}); s.Scope != events.ScopePassword || !s.Alive(end.Add(-time.Second), 3) {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestSession(t *testing.T) {
 	t.Parallel()
 	refused := func(reason events.RefusalReason) events.SessionRefused {

@@ -25,6 +25,7 @@ const (
 	Unavailable              // something that is needed is away; try again
 	Unknown                  // the outcome could not be learned in time
 	TooMany                  // asked too often; try again later
+	Gone                     // what was asked for is over for good
 )
 
 // Error is a failure that a caller may see. It never holds what the caller

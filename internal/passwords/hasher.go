@@ -107,6 +107,13 @@ func (h *Hasher) Verify(ctx context.Context, text, password string) (Match, erro
 		}
 		return Match{Outcome: Unreadable}, nil
 	}
+	if hash.scheme == Generated { // it takes no time, which would tell that nobody has chosen a password yet
+		err := h.VerifyNobody(ctx, password)
+		if err != nil || !hash.matches(password) {
+			return Match{}, err
+		}
+		return Match{Outcome: Matched, NeedsRehash: true}, nil
+	}
 	matched, err := h.verify(ctx, hash, password)
 	if err != nil || !matched {
 		return Match{}, err

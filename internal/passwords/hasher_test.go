@@ -18,6 +18,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
+	"crypto/sha256"
+	"encoding/base64"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/passwords"
 )
@@ -473,23 +475,40 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// S0-23: a password that nobody chose, sees or could guess.
-func TestRandom_S0_23(t *testing.T) {
+// S0-23: a password that nobody chose, sees or could guess; whoever tries takes as
+// long as with a chosen one.
+func TestGenerate_S0_23(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
 	for range 1000 {
-		p := passwords.Random()
-		if len(p) != 43 || seen[p] { // 256 bits in Base64
-			t.Fatalf("%d characters, seen before: %v", len(p), seen[p])
+		stored := passwords.Generate()
+		if len(stored) != len("$generated$")+43 || seen[stored] { // 256 bits in Base64
+			t.Fatalf("%d characters, seen before: %v", len(stored), seen[stored])
 		}
-		seen[p] = true
-		if err := passwords.NIST().Check(p, passwords.Person{}); err != nil {
-			t.Fatal(err)
-		}
+		seen[stored] = true
+	}
+	stored := passwords.Generate()
+	if passwords.SchemeOf(stored) != passwords.Generated || passwords.Describe(stored) != "generated" {
+		t.Errorf("it is %s", passwords.Describe(stored))
 	}
 	h := newHasher(t, passwords.Weak())
-	if _, err := h.Hash(t.Context(), passwords.Random()); err != nil {
-		t.Fatal(err)
+	for _, guess := range []string{"", "password", stored, strings.TrimPrefix(stored, "$generated$")} {
+		before := h.Calls()
+		match, err := h.Verify(t.Context(), stored, guess)
+		if err != nil || match.Outcome != passwords.NotMatched || h.Calls() != before+1 {
+			t.Errorf("%q: %v, %v, %d calls", guess, match, err, h.Calls()-before)
+		}
+	}
+	// One whose password is known shows that it is compared.
+	sum := sha256.Sum256([]byte("known"))
+	known := "$generated$" + base64.RawStdEncoding.EncodeToString(sum[:])
+	if match, err := h.Verify(t.Context(), known, "known"); err != nil || match.Outcome != passwords.Matched || !match.NeedsRehash {
+		t.Errorf("%v, %v", match, err)
+	}
+	for _, damaged := range []string{"$generated$", known[:len(known)-1], known + "A", "$generated$!" + known[12:]} {
+		if match, err := h.Verify(t.Context(), damaged, "known"); err != nil || match.Outcome != passwords.Unreadable {
+			t.Errorf("%s: %v, %v", damaged, match, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package passwords
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -20,6 +21,7 @@ const (
 	Argon2id    Scheme = "argon2id"
 	Argon2i     Scheme = "argon2i"
 	Bcrypt      Scheme = "bcrypt"
+	Generated   Scheme = "generated" // of a password that was drawn and shown to nobody
 	Unsupported Scheme = "unsupported"
 )
 
@@ -48,6 +50,8 @@ type stored struct {
 func Describe(text string) string {
 	h, err := parse(text)
 	switch {
+	case err == nil && h.scheme == Generated:
+		return string(h.scheme)
 	case err == nil && h.scheme == Bcrypt:
 		return fmt.Sprintf("%s %d", h.scheme, h.cost)
 	case err == nil:
@@ -111,6 +115,13 @@ func parse(text string) (stored, error) {
 		if rest, ok := strings.CutPrefix(text, "$"+string(scheme)+"$"); ok {
 			return parseArgon2(scheme, rest)
 		}
+	}
+	if rest, ok := strings.CutPrefix(text, generatedPrefix); ok {
+		tag, err := base64.RawStdEncoding.Strict().DecodeString(rest)
+		if err != nil || len(tag) != sha256.Size {
+			return stored{}, errUnreadable
+		}
+		return stored{scheme: Generated, tag: tag}, nil
 	}
 	for _, prefix := range []string{"$2a$", "$2b$", "$2y$"} {
 		if strings.HasPrefix(text, prefix) {
@@ -186,6 +197,9 @@ func (h stored) matches(password string) bool {
 	case Argon2i:
 		tag := argon2.Key([]byte(password), h.salt, h.params.Passes, h.params.MemoryKiB, h.params.Threads, uint32(len(h.tag)))
 		return subtle.ConstantTimeCompare(tag, h.tag) == 1
+	case Generated:
+		tag := sha256.Sum256([]byte(password))
+		return subtle.ConstantTimeCompare(tag[:], h.tag) == 1
 	case Bcrypt:
 		return bcrypt.CompareHashAndPassword([]byte(h.text), []byte(password)) == nil
 	}

@@ -20,12 +20,16 @@ const (
 
 	ActivationAuto   = "auto"
 	ActivationManual = "manual"
+	ActivationLink   = "link"
 
 	PasswordsNIST    = "nist"
 	PasswordsClassic = "classic"
 
 	RevealAfterPassword = "after_correct_password"
 	RevealNever         = "never"
+
+	WelcomeMail    = "welcome"
+	ActivationMail = "account_activation"
 
 	DeletionSoft     = "soft"
 	DeletionDisabled = "disabled"
@@ -49,11 +53,25 @@ var (
 	}
 	Activation = Policy{
 		Name: "activation", Default: ActivationAuto,
-		About: "How an account that somebody opened for themself becomes usable.",
+		About: "How an account becomes usable.",
 		Values: []Value{
 			{ActivationAuto, "at once"},
-			{ActivationManual, "when a member of the team confirms it"},
+			{ActivationManual, "one that the team opened at once, one that somebody opened for themself when a member of the team confirms it"},
+			{ActivationLink, "when the customer follows a link that is sent to their address, and has chosen a password"},
 		},
+	}
+	WelcomeTemplate = Policy{
+		Name: "welcome_template", Default: WelcomeMail,
+		About: "Which mail brings a customer the link to their first password, of an account that the team opened.",
+		Values: []Value{
+			{WelcomeMail, "a welcome with the store's logo and colour"},
+			{ActivationMail, "the one that also goes to those who opened their account themselves"},
+		},
+	}
+	WelcomeHours = Policy{
+		Name: "welcome_hours", Default: "24",
+		About:  "How many hours such a link, and one that activates an account, is good for.",
+		Values: []Value{{"24", "a day"}, {"72", "three days"}, {"168", "a week, for accounts that are opened by the thousand"}},
 	}
 	Passwords = Policy{
 		Name: "passwords", Default: PasswordsNIST,
@@ -103,7 +121,7 @@ var (
 
 // Policies lists all, in the order in which they are shown.
 var Policies = []Policy{
-	UsernameMode, Registration, Activation, Passwords, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
+	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
@@ -123,7 +141,8 @@ var Presets = []Preset{
 		UsernameMode.Name: UsernameIsEmail,
 	}},
 	{"bss", "A business portal whose users are contacts and known by their email.", Set{
-		UsernameMode.Name: UsernameIsEmail, Deletion.Name: DeletionDisabled,
+		UsernameMode.Name: UsernameIsEmail, Deletion.Name: DeletionDisabled, Activation.Name: ActivationLink,
+		WelcomeTemplate.Name: ActivationMail,
 	}},
 	{"pantry", "Logins that staff manage by hand and that are enabled or disabled.", Set{
 		Passwords.Name:      PasswordsClassic,
