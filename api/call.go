@@ -59,6 +59,7 @@ type caller struct {
 
 	customerID uuid.UUID
 	sessionID  uuid.UUID
+	scope      events.SessionScope
 	recovered  bool // by a recovery code in the place of the app
 
 	// policies are those of the store now; its defaults while the log is away.
@@ -92,7 +93,10 @@ func (c *caller) may(p permission) bool { return !c.isCustomer() && allows(c.rol
 
 // mayUse reports whether the caller may use a route, on something of their own.
 func (c *caller) mayUse(rt route) bool {
-	if c.isCustomer() {
+	switch {
+	case c.scope == events.ScopePassword:
+		return slices.Contains(choosingRoutes, rt.method+" "+rt.path)
+	case c.isCustomer():
 		return slices.Contains(customerRoutes, rt.method+" "+rt.path)
 	}
 	return c.may(rt.permission)

@@ -17,10 +17,11 @@ import (
 
 // NewCustomer is an account to be opened.
 type NewCustomer struct {
-	Email      string       `json:"email" doc:"An address at which nobody else has an account." example:"ada@example.com"`
-	Username   string       `json:"username,omitempty" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores. Whether it is needed is a policy of the store." example:"ada"`
-	ExternalID string       `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
-	Profile    ProfileInput `json:"profile,omitempty"`
+	Email      string             `json:"email" doc:"An address at which nobody else has an account." example:"ada@example.com"`
+	Username   string             `json:"username,omitempty" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores. Whether it is needed is a policy of the store." example:"ada"`
+	ExternalID string             `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
+	Profile    ProfileInput       `json:"profile,omitempty"`
+	Send       events.LinkPurpose `json:"send,omitempty" enum:"welcome,set_password" doc:"A mail to send at once, with a link by which the customer chooses a password. Without it none is sent, unless accounts of this store become usable by one."`
 }
 
 // ProfileInput sets fields of a profile. A field that is left out stays as it
@@ -94,7 +95,7 @@ func (n NewCustomer) command(id uuid.UUID, origin events.Origin, policies policy
 	return customer.Create{
 		CustomerID: id, LoginID: loginID(id), Origin: origin,
 		Email: n.Email, Username: n.Username, ExternalID: n.ExternalID, Profile: n.Profile.profile(),
-		Policies: policies,
+		Send: n.Send, Policies: policies,
 	}
 }
 

@@ -23,6 +23,8 @@ var customerRoutes = []string{
 	"GET /v1/customers/{id}/sessions",
 	"POST /v1/customers/{id}/end-sessions",
 	"POST /v1/customers/{id}/change-password",
+	"POST /v1/customers/{id}/set-password",
+	"POST /v1/customers/{id}/request-email-change",
 	"POST /v1/customers/{id}/two-factor/start",
 	"POST /v1/customers/{id}/two-factor/confirm",
 	"POST /v1/customers/{id}/two-factor/renew-codes",
@@ -35,6 +37,10 @@ var customerRoutes = []string{
 	"POST /v1/domains/{id}/set-nameservers",
 	"POST /v1/sign-out",
 }
+
+// choosingRoutes lists what can be done in a session in which a password is to be
+// chosen.
+var choosingRoutes = []string{"POST /v1/customers/{id}/set-password", "POST /v1/sign-out"}
 
 // customerActions are those of a customer's actions that a customer is offered:
 // the ones that customerRoutes has.

@@ -38,6 +38,16 @@ func bodyFor(path string) any {
 		return map[string]any{"nameservers": []string{}}
 	case strings.HasSuffix(path, "/set-policies"):
 		return map[string]any{"preset": "pantry"}
+	case strings.HasSuffix(path, "/set-password"):
+		return map[string]any{"new_password": goodPassword}
+	case strings.HasSuffix(path, "/send-link"):
+		return map[string]any{"purpose": "reset"}
+	case strings.HasSuffix(path, "/request-email-change"):
+		return map[string]any{"email": "new@example.com", "password": "x"}
+	case path == "/v1/forgot-password":
+		return map[string]any{"email": "x@example.com"}
+	case path == "/v1/links/redeem":
+		return map[string]any{"token": "x"}
 	case strings.Contains(path, "/set-"):
 		return map[string]any{"value": true}
 	case strings.HasSuffix(path, "/change-email"):
@@ -149,7 +159,7 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 			switch {
 			case strings.HasSuffix(line.Path, "/push"):
 				want = 428
-			case strings.HasSuffix(line.Path, "/change-password"), strings.Contains(line.Path, "/two-factor/") && !strings.HasSuffix(line.Path, "/disable"):
+			case strings.HasSuffix(line.Path, "/change-password"), strings.HasSuffix(line.Path, "/request-email-change"), strings.Contains(line.Path, "/two-factor/") && !strings.HasSuffix(line.Path, "/disable"):
 				want = 403 // not for staff at all
 			}
 			if r.status != want {

@@ -36,7 +36,7 @@ type RegisterOutput struct {
 	Status int
 	Body   struct {
 		Status string `json:"status" enum:"accepted" doc:"The same whether the address was free or not: it tells nobody who has an account here."`
-		Next   string `json:"next" enum:"sign_in,wait" doc:"What comes next: signing in, or waiting until the team confirms the account."`
+		Next   string `json:"next" enum:"sign_in,wait,follow_link" doc:"What comes next: signing in, waiting until the team confirms the account, or following the link that is sent to the address."`
 	}
 }
 
@@ -68,8 +68,11 @@ func (s *Server) register(ctx context.Context, in *RegisterInput) (*RegisterOutp
 	}
 	out := &RegisterOutput{Status: http.StatusAccepted}
 	out.Body.Status, out.Body.Next = "accepted", "sign_in"
-	if shop.policies.Get(policy.Activation) != policy.ActivationAuto {
+	switch shop.policies.Get(policy.Activation) {
+	case policy.ActivationManual:
 		out.Body.Next = "wait"
+	case policy.ActivationLink:
+		out.Body.Next = "follow_link"
 	}
 	id, err := s.openOwnAccount(ctx, shop, account, r)
 	if err != nil {

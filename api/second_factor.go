@@ -94,7 +94,7 @@ func (s *Server) passed(ctx context.Context, waiting decider.Loaded[session.Stat
 	token := challenge.Passed()
 	begun := s.newSession(token, who, r.StoreID, r, cookie)
 	pass := session.Pass{
-		Method: method, Status: who.account.State.Status, Epoch: who.credentials.State.Epoch, TokenHash: token.Hash(),
+		Method: method, Status: who.account.State.Status, Scope: scopeOf(who.credentials.State), Epoch: who.credentials.State.Epoch, TokenHash: token.Hash(),
 		Idle: begun.row.Idle, ExpiresAt: begun.row.ExpiresAt, Now: r.At,
 	}
 	if !who.active() {
@@ -107,7 +107,11 @@ func (s *Server) passed(ctx context.Context, waiting decider.Loaded[session.Stat
 		}
 		return nil, refusal(shop.State.Policies.At(r.At), "")
 	}
-	return s.begin(ctx, begun, pass, r)
+	out, err := s.begin(ctx, begun, pass, r)
+	if err == nil && pass.Scope == events.ScopePassword {
+		out.Body.Next = nextSetPassword
+	}
+	return out, err
 }
 
 // consume uses a code or a recovery code up. Its fault is [login.ErrCodeUsed] when

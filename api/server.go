@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
@@ -45,6 +46,8 @@ type Config struct {
 	CursorKey      []byte
 	// Hasher hashes and checks passwords.
 	Hasher *passwords.Hasher
+	// Links derives the secrets of links that are good once.
+	Links *onetime.Deriver
 	// ThrottleKey keys what attempts are counted by.
 	ThrottleKey []byte
 	// Registry receives the metrics and is what /metrics shows; by default an
@@ -85,6 +88,7 @@ type Server struct {
 	drain     draining
 
 	hasher   *passwords.Hasher
+	links    *onetime.Deriver
 	throttle *throttle.Throttle
 	sessions *sessions.Sessions
 
@@ -101,8 +105,8 @@ const minKey = 32
 
 // New makes a server. It fails when something that it needs is missing.
 func New(c Config) (*Server, error) {
-	if c.Engine == nil || c.Pool == nil || c.LogID == uuid.Nil || c.Hasher == nil {
-		return nil, errors.New("api: an engine, a pool, a hasher and the id of the log are required")
+	if c.Engine == nil || c.Pool == nil || c.LogID == uuid.Nil || c.Hasher == nil || c.Links == nil {
+		return nil, errors.New("api: an engine, a pool, a hasher, links and the id of the log are required")
 	}
 	if len(c.ThrottleKey) < minKey {
 		return nil, fmt.Errorf("api: the throttle key has %d bytes, it needs %d", len(c.ThrottleKey), minKey)
@@ -131,7 +135,7 @@ func New(c Config) (*Server, error) {
 		engine: c.Engine, pool: c.Pool, queries: projections.NewQueries(c.Pool), waiter: projector.NewWaiter(c.Pool, c.Group, c.Projector),
 		projector: c.Projector, reactions: c.Reactions, log: c.Logger, registry: c.Registry, requests: requests,
 		logID: c.LogID, tokens: sealing, fingerprintKey: c.FingerprintKey,
-		hasher: c.Hasher, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
+		hasher: c.Hasher, links: c.Links, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
 	}
 	s.clock.wall = c.Now
 	s.router = chi.NewMux()
@@ -158,6 +162,8 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/register", permitAnyone, "Open an account for yourself", own, 0}, s.register)
 	add(s, route{p, "/v1/sign-in", permitAnyone, "Sign in: begin a session", own, 0}, s.signIn)
 	add(s, route{p, "/v1/sign-in/second-factor", permitAnyone, "Answer the challenge of a sign-in with a code", own, 0}, s.signInFactor)
+	add(s, route{p, "/v1/forgot-password", permitAnyone, "Ask for a link to reset a password", own, 0}, s.forgotPassword)
+	add(s, route{p, "/v1/links/redeem", permitAnyone, "Follow a link that came by mail", own, 0}, s.redeem)
 	add(s, route{p, "/v1/sign-out", permitStoreRead, "Sign out: end the session that asks", own, 0}, s.signOut)
 
 	const store = "Store"
@@ -197,6 +203,9 @@ func (s *Server) routes() {
 	add(s, route{g, "/v1/customers/{id}/sessions", permitCustomersRead, "List the sessions that a customer has", customers, 0}, s.listSessions)
 	add(s, route{p, "/v1/customers/{id}/end-sessions", permitCustomersWrite, "End all sessions of a customer", customers, 0}, s.endSessions)
 	add(s, route{p, "/v1/customers/{id}/change-password", permitCustomersWrite, "Change one's own password", customers, 0}, s.changePassword)
+	add(s, route{p, "/v1/customers/{id}/set-password", permitCustomersWrite, "Choose a password after following a link; or set one for a customer, where the store permits it", customers, 0}, s.setPassword)
+	add(s, route{p, "/v1/customers/{id}/request-email-change", permitCustomersWrite, "Ask for another address of one's own: a link is sent to it", customers, 0}, s.requestEmailChange)
+	add(s, route{p, "/v1/customers/{id}/send-link", permitCustomersWrite, "Send the customer a link: welcome, activation, or reset of the password", customers, 0}, s.sendLink)
 	add(s, route{p, "/v1/customers/{id}/two-factor/start", permitCustomersWrite, "Set up one's own second factor: get a secret for the app", customers, 0}, s.startTwoFactor)
 	add(s, route{p, "/v1/customers/{id}/two-factor/confirm", permitCustomersWrite, "Turn one's own second factor on, and get recovery codes once", customers, 0}, s.confirmTwoFactor)
 	add(s, route{p, "/v1/customers/{id}/two-factor/renew-codes", permitCustomersWrite, "Get new recovery codes for oneself, once", customers, 0}, s.renewRecoveryCodes)

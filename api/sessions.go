@@ -51,7 +51,8 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	if err != nil {
 		return nil, err
 	}
-	if !found.State.Alive(now, credentials.State.Epoch) || account.State.Status != events.StatusActive {
+	open := account.State.Status == events.StatusActive || found.State.Scope == events.ScopePassword && mayFollow(account.State)
+	if !found.State.Alive(now, credentials.State.Epoch) || !open {
 		return nil, errUnauthorized
 	}
 	switch _, err := s.sessions.Touch(ctx, found.State.ID, now); {
@@ -66,6 +67,7 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	}
 	return &caller{
 		storeID: found.StoreID, customerID: found.State.CustomerID, sessionID: found.State.ID,
+		scope:     found.State.Scope,
 		recovered: slices.Contains(found.State.Methods, events.MethodRecovery),
 		source:    events.SourceAPI, policies: shop.State.Policies.At(now),
 	}, nil
@@ -124,7 +126,7 @@ func (s *Server) listSessions(ctx context.Context, in *IDInput) (*PageOutput[Ses
 		if err != nil {
 			return nil, err
 		}
-		if !found.State.Alive(now, credentials.State.Epoch) || !now.Before(row.OverAt) {
+		if !found.State.Alive(now, credentials.State.Epoch) || found.State.Scope != "" || !now.Before(row.OverAt) {
 			continue
 		}
 		alive = append(alive, SessionRow{

@@ -43,13 +43,13 @@ type SignInOutput struct {
 
 // SignedIn is what came of an attempt to sign in.
 type SignedIn struct {
-	Next         string    `json:"next" enum:"signed_in,second_factor" doc:"Whether the session has begun, or a second factor is asked for."`
+	Next         string    `json:"next" enum:"signed_in,second_factor,set_password,sign_in" doc:"Whether the session has begun, or a second factor is asked for. After a link: whether a password is to be chosen in the session that has begun, or one can sign in."`
 	Alternatives []string  `json:"alternatives,omitempty" doc:"With second_factor: what can be sent to /v1/sign-in/second-factor." example:"[\"code\",\"recovery_code\"]"`
 	Challenge    string    `json:"challenge,omitempty" doc:"With second_factor: send it along. It is good for five minutes and opens nothing."`
-	SessionID    string    `json:"session_id" example:"ses_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	SessionID    string    `json:"session_id,omitempty" example:"ses_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	CustomerID   string    `json:"customer_id,omitempty" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	Token        string    `json:"token,omitempty" doc:"Send it as Authorization: Bearer. It is shown once."`
-	ExpiresAt    time.Time `json:"expires_at" doc:"When the session, or the challenge, ends in any case; an unused session ends earlier."`
+	ExpiresAt    time.Time `json:"expires_at,omitzero" doc:"When the session, or the challenge, ends in any case; an unused session ends earlier."`
 }
 
 // Faults of signing in. Whoever tries learns which name exists from none of them.
@@ -120,9 +120,29 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 		return s.challenge(ctx, token, attempt, r)
 	}
 	begun := s.newSession(token, who, shop.id, r, in.Body.Cookie)
+	attempt.Scope = scopeOf(who.credentials.State)
 	attempt.TokenHash, attempt.Idle, attempt.ExpiresAt = token.Hash(), begun.row.Idle, begun.row.ExpiresAt
-	return s.begin(ctx, begun, attempt, r)
+	out, err := s.begin(ctx, begun, attempt, r)
+	if err == nil && attempt.Scope == events.ScopePassword {
+		out.Body.Next = nextSetPassword
+	}
+	return out, err
 }
+
+// scopeOf is what a session of a login is for: while its password is the one that the
+// team set for once, for choosing another.
+func scopeOf(credentials login.State) events.SessionScope {
+	if credentials.Temporary {
+		return events.ScopePassword
+	}
+	return ""
+}
+
+// What comes next where it is not what one would expect.
+const (
+	nextSignIn      = "sign_in"
+	nextSetPassword = "set_password"
+)
 
 // refusal is what somebody is told who may not sign in.
 func refusal(policies policy.Set, refused events.RefusalReason) error {
@@ -278,16 +298,23 @@ func (s *Server) verify(ctx context.Context, who identified, password string) (r
 }
 
 // activated makes an account usable that only waits for what its store does not
-// ask for. It is done when registering, and here if that was cut short.
+// ask for, or for what was done already. It is done when registering or following a
+// link, and here if that was cut short.
 func (s *Server) activated(ctx context.Context, shop storefront, who identified, r decider.Request) (identified, error) {
-	waits := who.account.State.Status == events.StatusPending && shop.policies.Get(policy.Activation) == policy.ActivationAuto
-	if !waits {
+	var err error
+	switch account := who.account.State; {
+	case waitsForLink(account, shop.policies) && who.credentials.State.Proven:
+		r := r.Step("activate")
+		r.Actor = events.Customer(account.ID, uuid.Nil)
+		_, err = customer.Decider.Handle(ctx, s.engine, events.CustomerStream(account.ID), customer.Activate{By: r.Actor, Proven: true}, r)
+	case account.Status == events.StatusPending && shop.policies.Get(policy.Activation) == policy.ActivationAuto:
+		err = s.activate(ctx, account.ID, r)
+	default:
 		return who, nil
 	}
-	if err := s.activate(ctx, who.account.State.ID, r); err != nil {
+	if err != nil {
 		return who, err
 	}
-	var err error
 	who.account, err = customer.Decider.Load(ctx, s.engine, shop.id, events.CustomerStream(who.account.State.ID))
 	return who, err
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
 	"github.com/stewardhq/steward/internal/eventstore/faultproxy"
+	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/postgres/pgtest"
 	"github.com/stewardhq/steward/internal/projector"
@@ -178,6 +179,7 @@ func (s *stack) serve(tb testing.TB, projecting *projector.Projector) {
 		Engine: s.engine, LogID: s.vault.LogID(), Pool: s.pool, Group: s.group(), Projector: projecting,
 		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
 		ThrottleKey: must(s.vault.Secret(vault.SecretFingerprint)), Hasher: s.hasher,
+		Links:    must(onetime.New(must(s.vault.SecretVersions(vault.SecretToken)))),
 		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewJSONHandler(s.logs, nil)), Now: s.now.now,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Version: "test",
 	})

@@ -95,6 +95,8 @@ type CustomerEmailChanged struct {
 	LoginID    uuid.UUID `json:"login_id"`
 	Before     Personal  `json:"before" subject:"login"`
 	After      Personal  `json:"after" subject:"login"`
+	// Undone says that it went back to an earlier address by the link sent there.
+	Undone bool `json:"undone,omitempty"`
 }
 
 // CustomerUsernameChanged changes the name that the customer signs in with.

@@ -24,6 +24,8 @@ const (
 	PasswordChanged    PasswordCause = "changed"    // by the customer, who knew the one before
 	PasswordWelcomed   PasswordCause = "welcomed"   // chosen by a link that the team sent
 	PasswordReset      PasswordCause = "reset"      // chosen by a link, because the one before was forgotten
+	PasswordStaff      PasswordCause = "staff"      // set by the team, for the customer to use
+	PasswordTemporary  PasswordCause = "temporary"  // set by the team, for the customer to change at once
 	PasswordGenerated  PasswordCause = "generated"  // drawn when the team opened the account, and shown to nobody
 	PasswordRehashed   PasswordCause = "rehashed"   // the same password, hashed as is the custom now
 )

@@ -167,13 +167,17 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	links, err := s.links()
+	if err != nil {
+		return nil, err
+	}
 	hasher, err := passwords.New(passwords.Config{Params: passwords.Default(), Registerer: s.registry})
 	if err != nil {
 		return nil, err
 	}
 	handler, err := api.New(api.Config{
 		Engine: engine, LogID: began.LogID, Pool: s.pool, Group: core, Projector: projecting, Reactions: reacting,
-		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher,
+		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher, Links: links,
 		TrustedProxies: s.config.proxies, Logger: s.log, Registry: s.registry, Version: version,
 	})
 	if err != nil {

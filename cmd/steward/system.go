@@ -16,6 +16,7 @@ import (
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/seal"
 	"github.com/stewardhq/steward/internal/uniq"
@@ -299,4 +300,13 @@ func (s *system) engine(scope events.IdentityScope, r prometheus.Registerer) (*d
 		}),
 		Registerer: r,
 	})
+}
+
+// links derives the secrets of links that are good once.
+func (s *system) links() (*onetime.Deriver, error) {
+	keys, err := s.vault.SecretVersions(vault.SecretToken)
+	if err != nil {
+		return nil, err
+	}
+	return onetime.New(keys)
 }

@@ -9,7 +9,11 @@ import (
 )
 
 // ChangeEmail changes the address that the customer is reached and found by.
-type ChangeEmail struct{ Email string }
+type ChangeEmail struct {
+	Email string
+	// Undo says that it goes back to an earlier address by the link sent there.
+	Undo bool
+}
 
 // ChangeUsername changes the name that the customer signs in with; the empty text
 // removes it where the store's policies allow accounts without one.
@@ -39,7 +43,7 @@ func changeEmail(s State, c ChangeEmail) ([]events.CustomerEvent, error) {
 		return nil, nil
 	}
 	return []events.CustomerEvent{events.CustomerEmailChanged{
-		CustomerID: s.ID, LoginID: s.LoginID, Before: s.Email, After: after,
+		CustomerID: s.ID, LoginID: s.LoginID, Before: s.Email, After: after, Undone: c.Undo,
 	}}, nil
 }
 

@@ -47,7 +47,8 @@ type UseLink struct {
 	Now       time.Time
 }
 
-// ChoosePassword sets the password in a session that a link led to.
+// ChoosePassword sets the password in a session that a link led to, or a password
+// that is to be changed at once.
 type ChoosePassword struct {
 	SessionID    uuid.UUID
 	CredentialID uuid.UUID
@@ -107,12 +108,16 @@ func useLink(s State, c UseLink) ([]events.LoginEvent, error) {
 
 func choosePassword(s State, c ChoosePassword) ([]events.LoginEvent, error) {
 	link, ok := s.Chooses(c.SessionID)
-	if !ok {
+	cause := causes[link.Purpose]
+	switch {
+	case !ok && s.Temporary:
+		cause = events.PasswordChanged
+	case !ok:
 		return nil, ErrLinkOver
 	}
 	return []events.LoginEvent{events.LoginPasswordSet{
 		LoginID: s.LoginID, CustomerID: s.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
-		Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: causes[link.Purpose],
+		Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: cause,
 	}}, nil
 }
 

@@ -102,6 +102,12 @@ func TestChoosePassword_R5(t *testing.T) {
 			Name: "S2-10 by a reset", Given: history{issued(first, events.LinkReset, soon), used(first, events.LinkReset)}, When: choose,
 			Then: history{set(events.PasswordReset)}, Again: login.ErrLinkOver,
 		},
+		{
+			Name: "in place of a temporary one", Given: history{events.LoginPasswordSet{LoginID: id, CustomerID: customer, CredentialID: first, Cause: events.PasswordTemporary}},
+			When: choose, Then: history{events.LoginPasswordSet{
+				LoginID: id, CustomerID: customer, CredentialID: second, ReplacedID: first, Hash: events.Clear(choose.Hash), Scheme: "argon2id", Cause: events.PasswordChanged,
+			}}, Again: login.ErrLinkOver,
+		},
 		{Name: "not by a link that nobody followed", Given: history{issued(first, events.LinkReset, soon)}, When: choose, Err: login.ErrLinkOver},
 		{Name: "not by one that does something else", Given: history{issued(first, events.LinkActivate, soon), events.LoginLinkUsed{
 			LoginID: id, CustomerID: customer, LinkID: first, Purpose: events.LinkActivate,

@@ -25,7 +25,14 @@ type State struct {
 	// CredentialID is the password's, and Hash what is kept of it.
 	CredentialID uuid.UUID
 	Hash         events.Personal
-	TwoFactor    TwoFactor
+	// Chosen says that the customer chose the password, and Proven that they followed
+	// a link which was sent to their address.
+	Chosen bool
+	Proven bool
+	// Temporary says that the team set the password and the customer is to choose
+	// another one before anything else.
+	Temporary bool
+	TwoFactor TwoFactor
 	// Links are those that were issued and may still lead somewhere.
 	Links []Link
 	// Epoch counts what ended all sessions. A session of an earlier one is over.
@@ -66,6 +73,9 @@ func (EndSessions) loginCommand() {}
 func Decide(s State, c Command) ([]events.LoginEvent, error) {
 	switch c := c.(type) {
 	case SetPassword:
+		if c.Cause == events.PasswordGenerated && s.CredentialID != uuid.Nil {
+			return nil, nil // there is one, which somebody may know
+		}
 		return []events.LoginEvent{events.LoginPasswordSet{
 			LoginID: c.LoginID, CustomerID: c.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
 			Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: c.Cause,
@@ -106,6 +116,8 @@ func Evolve(s State, e events.LoginEvent) State {
 	case events.LoginPasswordSet:
 		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
 		s.CredentialID, s.Hash = e.CredentialID, e.Hash
+		s.Chosen = e.Cause != events.PasswordGenerated
+		s.Temporary = e.Cause == events.PasswordTemporary || s.Temporary && e.Cause == events.PasswordRehashed
 		if e.Cause != events.PasswordRehashed {
 			s.Epoch++
 		}
@@ -114,6 +126,7 @@ func Evolve(s State, e events.LoginEvent) State {
 	case events.LoginLinkIssued:
 		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
 	case events.LoginLinkUsed:
+		s.Proven = s.Proven || e.Purpose.ChoosesPassword() || e.Purpose == events.LinkActivate
 	default:
 		s.TwoFactor = evolveTwoFactor(s.TwoFactor, e)
 	}

@@ -44,6 +44,8 @@ func TestLogin(t *testing.T) {
 		},
 		{Name: "S1-48 gets a better hash of the same", Given: history{registered}, When: rehash, Then: history{set(second, first, events.PasswordRehashed)}},
 		{Name: "keeps one that was changed meanwhile", Given: history{registered, set(uuid.New(), first, events.PasswordChanged)}, When: rehash},
+		{Name: "S0-23 keeps the one it has when one is generated", Given: history{registered}, When: choose(second, events.PasswordGenerated)},
+		{Name: "S0-23 gets a generated one first", When: choose(first, events.PasswordGenerated), Then: history{set(first, uuid.Nil, events.PasswordGenerated)}},
 		{Name: "rehashes nothing when there is nothing", When: rehash},
 		{Name: "ends its sessions", Given: history{registered}, When: login.EndSessions{}, Then: history{events.LoginSessionsEnded{LoginID: id, CustomerID: customer}}, Anew: true},
 		{Name: "has none before it exists", When: login.EndSessions{}, Err: login.ErrUnknown},

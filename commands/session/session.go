@@ -57,6 +57,7 @@ type SignIn struct {
 	Refused events.RefusalReason
 	// Status is the customer's now.
 	Status    events.CustomerStatus
+	Scope     events.SessionScope
 	LoginID   uuid.UUID
 	Epoch     uint64
 	TokenHash string
@@ -72,6 +73,7 @@ type SignIn struct {
 type Pass struct {
 	Method    events.AuthMethod
 	Status    events.CustomerStatus
+	Scope     events.SessionScope
 	Epoch     uint64
 	TokenHash string
 	Idle      time.Duration
@@ -167,7 +169,7 @@ func signIn(s State, c SignIn) ([]events.SessionEvent, error) {
 		}}, nil
 	default:
 		return []events.SessionEvent{events.SessionStarted{
-			SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, TokenHash: c.TokenHash,
+			SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
 			Methods: []events.AuthMethod{events.MethodPassword}, Epoch: c.Epoch,
 			IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
 		}}, nil
@@ -205,7 +207,7 @@ func pass(s State, c Pass) ([]events.SessionEvent, error) {
 		return []events.SessionEvent{events.SessionRefused{SessionID: s.ID, CustomerID: s.CustomerID, Reason: events.RefusedStatus, Status: c.Status}}, nil
 	}
 	return []events.SessionEvent{events.SessionStarted{
-		SessionID: s.ID, CustomerID: s.CustomerID, LoginID: s.LoginID, TokenHash: c.TokenHash,
+		SessionID: s.ID, CustomerID: s.CustomerID, LoginID: s.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
 		Methods: []events.AuthMethod{events.MethodPassword, c.Method}, Epoch: s.Epoch,
 		IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
 	}}, nil

@@ -2,6 +2,8 @@ package passwords_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +20,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
-	"crypto/sha256"
-	"encoding/base64"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/passwords"
 )

@@ -25,6 +25,10 @@ const (
 	PasswordsNIST    = "nist"
 	PasswordsClassic = "classic"
 
+	StaffPasswordNever     = "never"
+	StaffPasswordTemporary = "set_temporary"
+	StaffPasswordSet       = "set"
+
 	RevealAfterPassword = "after_correct_password"
 	RevealNever         = "never"
 
@@ -81,6 +85,15 @@ var (
 			{PasswordsClassic, "at least 8 characters, a capital letter and a number"},
 		},
 	}
+	StaffPassword = Policy{
+		Name: "staff_password", Default: StaffPasswordNever,
+		About: "Whether the team can set a customer's password.",
+		Values: []Value{
+			{StaffPasswordNever, "it cannot: it can send a link"},
+			{StaffPasswordTemporary, "it can, and the customer has to choose another one when they sign in"},
+			{StaffPasswordSet, "it can"},
+		},
+	}
 	RevealStatus = Policy{
 		Name: "reveal_status", Default: RevealAfterPassword,
 		About: "Whether somebody whose account is suspended, banned or pending is told so when they sign in.",
@@ -121,7 +134,7 @@ var (
 
 // Policies lists all, in the order in which they are shown.
 var Policies = []Policy{
-	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
+	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, StaffPassword, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
@@ -138,7 +151,7 @@ var Presets = []Preset{
 		Deletion.Name: DeletionDisabled,
 	}},
 	{"clientxcms", "A hosting client area: customers are found by email and can be deleted softly.", Set{
-		UsernameMode.Name: UsernameIsEmail,
+		UsernameMode.Name: UsernameIsEmail, StaffPassword.Name: StaffPasswordSet,
 	}},
 	{"bss", "A business portal whose users are contacts and known by their email.", Set{
 		UsernameMode.Name: UsernameIsEmail, Deletion.Name: DeletionDisabled, Activation.Name: ActivationLink,
@@ -146,6 +159,7 @@ var Presets = []Preset{
 	}},
 	{"pantry", "Logins that staff manage by hand and that are enabled or disabled.", Set{
 		Passwords.Name:      PasswordsClassic,
+		StaffPassword.Name:  StaffPasswordSet,
 		SuspendedLabel.Name: "Disabled",
 	}},
 }

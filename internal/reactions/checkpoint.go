@@ -58,6 +58,27 @@ func (c *Checkpoints) Begin(ctx context.Context, reactions ...string) error {
 	return nil
 }
 
+// any reports whether some reaction has a checkpoint: then the database was not lost.
+func (c *Checkpoints) any(ctx context.Context) (found bool, err error) {
+	err = c.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ops.reaction_checkpoints WHERE log_id = $1)`, c.log).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("look for checkpoints of reactions: %w", err)
+	}
+	return found, nil
+}
+
+// beginAt puts the checkpoint of a reaction that has none at a position.
+func (c *Checkpoints) beginAt(ctx context.Context, reaction string, at events.Position) error {
+	_, err := c.pool.Exec(ctx, `
+		INSERT INTO ops.reaction_checkpoints (reaction, log_id, commit, prepare)
+		VALUES ($1, $2, $3, $4)
+		ON CONFLICT (reaction) DO NOTHING`, reaction, c.log, int64(at.Commit), int64(at.Prepare))
+	if err != nil {
+		return fmt.Errorf("begin the checkpoint of reaction %s: %w", reaction, err)
+	}
+	return nil
+}
+
 // row is the checkpoint of one reaction, as this process knows it. It is not
 // safe for concurrent use.
 type row struct {

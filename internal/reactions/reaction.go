@@ -15,7 +15,8 @@ type Reaction struct {
 	Name string
 	// FromStart says that repeating everything does no harm and is what a new
 	// version wants: without a checkpoint it begins at the start of the log. A
-	// reaction without it then refuses to guess.
+	// reaction without it begins with what happens from now on, if others have a
+	// checkpoint; if none has, the database was lost and it refuses to guess.
 	FromStart bool
 	// Wants says which kinds of event it handles, asked once for every stored
 	// name with an empty event of its current shape.

@@ -75,8 +75,8 @@ func NewRouter(c Config) (*Router, error) {
 const closeTimeout = 10 * time.Second
 
 // Run runs the reactions until ctx ends; then it returns nil. It fails at once
-// with [ErrNoCheckpoint] if a reaction that may not begin at the start has no
-// checkpoint and the log has events, and with the errors of the log and of Postgres. A Router runs once.
+// with [ErrNoCheckpoint] if the log has events and no reaction has a checkpoint, but for
+// those that may begin at the start, and with the errors of the log and of Postgres. A Router runs once.
 func (r *Router) Run(ctx context.Context) error {
 	for _, reaction := range r.config.Reactions {
 		if err := r.ready(ctx, reaction.Name, reaction.FromStart); err != nil {
@@ -124,7 +124,8 @@ func (r *Router) wants(reaction, eventType string) bool {
 	return wanted || !known
 }
 
-// ready makes sure that a reaction knows where to begin.
+// ready makes sure that a reaction knows where to begin. One that is new, beside
+// others that have a checkpoint, begins with what happens from now on.
 func (r *Router) ready(ctx context.Context, reaction string, fromStart bool) error {
 	_, err := r.rows[reaction].Load(ctx)
 	if !errors.Is(err, ErrNoCheckpoint) {
@@ -137,10 +138,18 @@ func (r *Router) ready(ctx context.Context, reaction string, fromStart bool) err
 	if headErr != nil {
 		return headErr
 	}
-	if head != (events.Position{}) {
+	if head == (events.Position{}) {
+		return r.config.Checkpoints.Begin(ctx, reaction)
+	}
+	others, headErr := r.config.Checkpoints.any(ctx)
+	switch {
+	case headErr != nil:
+		return headErr
+	case !others:
 		return fmt.Errorf("%w and the log has events: say where it begins with steward reactions reset %s --to now|POSITION --reason TEXT", err, reaction)
 	}
-	return r.config.Checkpoints.Begin(ctx, reaction)
+	r.config.Logger.Info("a reaction is new and begins now", "reaction", reaction, "position", head.Commit)
+	return r.config.Checkpoints.beginAt(ctx, reaction, head)
 }
 
 // handler makes Watermill's handler of a reaction.
