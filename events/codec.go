@@ -20,6 +20,7 @@ var decoders = map[string]decoder{
 	TypeStoreHostsChanged:    decode[StoreHostsChanged],
 	TypeStoreBrandingChanged: decode[StoreBrandingChanged],
 	TypeStorePolicySet:       decode[StorePolicySet],
+	TypeStoreMailChanged:     decode[StoreMailChanged],
 
 	TypeLoginPasswordSet:   decode[LoginPasswordSet],
 	TypeLoginSessionsEnded: decode[LoginSessionsEnded],
@@ -42,6 +43,11 @@ var decoders = map[string]decoder{
 
 	TypeSessionRecoveryRefused: decode[SessionRecoveryRefused],
 
+	TypeMailCreated:         decode[MailCreated],
+	TypeMailSent:            decode[MailSent],
+	TypeMailFailed:          decode[MailFailed],
+	TypeMailResendRequested: decode[MailResendRequested],
+
 	TypeStaffCreated:      decode[StaffCreated],
 	TypeStaffRenamed:      decode[StaffRenamed],
 	TypeStaffEmailChanged: decode[StaffEmailChanged],
@@ -63,6 +69,7 @@ var decoders = map[string]decoder{
 	TypeCustomerDeleted:           decode[CustomerDeleted],
 	TypeCustomerRestored:          decode[CustomerRestored],
 	TypeCustomerActivated:         decode[CustomerActivated],
+	TypeCustomerMailRequested:     decode[CustomerMailRequested],
 
 	TypeDomainRegistered:         decode[DomainRegistered],
 	TypeDomainImported:           decode[DomainImported],

@@ -15,6 +15,7 @@ const (
 	TypeCustomerDeleted           = "customer.deleted"
 	TypeCustomerRestored          = "customer.restored"
 	TypeCustomerActivated         = "customer.activated"
+	TypeCustomerMailRequested     = "customer.mail_requested"
 )
 
 // CustomerStatus is where a customer stands in the life cycle.
@@ -133,6 +134,13 @@ type CustomerActivated struct {
 	Method     ActivationMethod `json:"method"`
 }
 
+// CustomerMailRequested sends the customer a mail that somebody of the team wrote.
+type CustomerMailRequested struct {
+	CustomerID uuid.UUID `json:"customer_id"`
+	Subject    Personal  `json:"subject" subject:"customer"`
+	Body       Personal  `json:"body" subject:"customer"`
+}
+
 // CustomerSuspended shuts the customer out until reactivated.
 type CustomerSuspended struct {
 	CustomerID uuid.UUID      `json:"customer_id"`
@@ -189,6 +197,7 @@ func (CustomerReactivated) EventType() string       { return TypeCustomerReactiv
 func (CustomerBanned) EventType() string            { return TypeCustomerBanned }
 func (CustomerDeleted) EventType() string           { return TypeCustomerDeleted }
 func (CustomerActivated) EventType() string         { return TypeCustomerActivated }
+func (CustomerMailRequested) EventType() string     { return TypeCustomerMailRequested }
 func (CustomerRestored) EventType() string          { return TypeCustomerRestored }
 
 func (CustomerCreated) customerEvent()           {}
@@ -201,6 +210,7 @@ func (CustomerReactivated) customerEvent()       {}
 func (CustomerBanned) customerEvent()            {}
 func (CustomerDeleted) customerEvent()           {}
 func (CustomerActivated) customerEvent()         {}
+func (CustomerMailRequested) customerEvent()     {}
 func (CustomerRestored) customerEvent()          {}
 
 // Creates returns the customer and the login that signs in for them.

@@ -74,6 +74,14 @@ type SessionEvent interface {
 	sessionEvent()
 }
 
+// MailEvent belongs to a mail stream.
+type MailEvent interface {
+	Event
+	// Customer is whom the mail is for.
+	Customer() uuid.UUID
+	mailEvent()
+}
+
 // DomainEvent belongs to a domain stream.
 type DomainEvent interface {
 	Event

@@ -46,6 +46,18 @@ func samples() map[string]events.Event {
 		events.StoreRenamed{StoreID: id1, Before: "Shop", After: "Store"},
 		events.StoreHostsChanged{StoreID: id1, Before: []string{"shop.example"}, After: []string{"shop.example", "www.shop.example"}},
 		events.StoreBrandingChanged{StoreID: id1, Before: events.Branding{Color: "#000000"}, After: events.Branding{Color: "#1f6feb"}},
+		events.StoreMailChanged{
+			StoreID: id1, Before: events.MailSettings{SenderName: "Shop"},
+			After: events.MailSettings{SenderName: "Shop", SenderAddress: "shop@shop.example", ReplyTo: "help@shop.example", LinkURL: "https://shop.example/account"},
+		},
+		events.MailCreated{
+			MailID: id1, CustomerID: id2, LoginID: id3, Template: "message", CauseID: id3, CauseStream: "customer-" + id2.String(), CauseRevision: 4,
+			To: sealed("to"), Subject: sealed("subject"),
+		},
+		events.MailSent{MailID: id1, CustomerID: id2, Attempt: 2},
+		events.MailFailed{MailID: id1, CustomerID: id2, Attempt: 9, Reason: events.MailRejected},
+		events.MailResendRequested{MailID: id1, CustomerID: id2, Template: "message", CauseID: id3, CauseStream: "customer-" + id2.String(), CauseRevision: 4},
+		events.CustomerMailRequested{CustomerID: id1, Subject: sealed("subject"), Body: sealed("body")},
 		events.StorePolicySet{StoreID: id1, Policy: "require_reason", Before: "false", After: "true", EffectiveAt: begin},
 		events.CustomerActivated{CustomerID: id1, Before: events.StatusPending, After: events.StatusActive, Method: events.ActivatedByStaff},
 		events.LoginPasswordSet{LoginID: id1, CustomerID: id2, CredentialID: id3, ReplacedID: id1, Hash: sealed("hash"), Scheme: "argon2id", Cause: events.PasswordChanged},

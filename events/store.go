@@ -13,12 +13,29 @@ const (
 	TypeStoreHostsChanged    = "store.hosts_changed"
 	TypeStoreBrandingChanged = "store.branding_changed"
 	TypeStorePolicySet       = "store.policy_set"
+	TypeStoreMailChanged     = "store.mail_changed"
 )
 
 // Branding is how a store looks to its customers.
 type Branding struct {
 	LogoURL string `json:"logo_url,omitempty"`
 	Color   string `json:"color,omitempty"` // #rrggbb
+}
+
+// MailSettings say whom a store's mails come from and where their links lead. What is
+// empty follows from the store's name and its first host.
+type MailSettings struct {
+	SenderName    string `json:"sender_name,omitempty"`
+	SenderAddress string `json:"sender_address,omitempty"`
+	ReplyTo       string `json:"reply_to,omitempty"`
+	LinkURL       string `json:"link_url,omitempty"` // the page that links lead to; the token follows behind a #
+}
+
+// StoreMailChanged changes whom mails come from or where their links lead.
+type StoreMailChanged struct {
+	StoreID uuid.UUID    `json:"store_id"`
+	Before  MailSettings `json:"before"`
+	After   MailSettings `json:"after"`
 }
 
 // StoreCreated opens a storefront.
@@ -65,12 +82,14 @@ func (StoreCreated) EventType() string         { return TypeStoreCreated }
 func (StoreRenamed) EventType() string         { return TypeStoreRenamed }
 func (StoreHostsChanged) EventType() string    { return TypeStoreHostsChanged }
 func (StoreBrandingChanged) EventType() string { return TypeStoreBrandingChanged }
+func (StoreMailChanged) EventType() string     { return TypeStoreMailChanged }
 func (StorePolicySet) EventType() string       { return TypeStorePolicySet }
 
 func (StoreCreated) storeEvent()         {}
 func (StoreRenamed) storeEvent()         {}
 func (StoreHostsChanged) storeEvent()    {}
 func (StoreBrandingChanged) storeEvent() {}
+func (StoreMailChanged) storeEvent()     {}
 func (StorePolicySet) storeEvent()       {}
 
 // Creates returns the store.

@@ -18,6 +18,7 @@ const (
 	CategoryDomain   = "domain"
 	CategoryLogin    = "login"
 	CategorySession  = "session"
+	CategoryMail     = "mail"
 
 	// CategoryReservationPrefix starts the category of every reservation
 	// stream; the kind of name follows.
@@ -44,6 +45,9 @@ func LoginStream(id uuid.UUID) string { return CategoryLogin + "-" + id.String()
 
 // SessionStream names the stream of a session.
 func SessionStream(id uuid.UUID) string { return CategorySession + "-" + id.String() }
+
+// MailStream names the stream of a mail.
+func MailStream(id uuid.UUID) string { return CategoryMail + "-" + id.String() }
 
 // DomainStream names the stream of a domain.
 func DomainStream(id uuid.UUID) string { return CategoryDomain + "-" + id.String() }

@@ -76,6 +76,8 @@ func About(stream string, e Event) (Subject, bool) {
 		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
 	case SessionEvent:
 		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, e.Customer() != uuid.Nil
+	case MailEvent:
+		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
 	case PlatformEvent:
 		return PlatformSubject, true
 	}

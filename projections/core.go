@@ -12,7 +12,7 @@ import (
 
 // CoreVersion is the version of the tables of core. It is raised in the commit
 // that changes a table or what a column means; then steward rebuild is due.
-const CoreVersion = 1
+const CoreVersion = 2
 
 // Opener opens the sealed personal values of events: a seal.Sealer.
 type Opener interface {
@@ -26,7 +26,7 @@ func Core(opener Opener) projector.Group {
 		Version:    CoreVersion,
 		Extensions: []string{"pg_trgm"},
 		Models: []projector.Model{
-			eventLogModel, customersModel, domainsModel, storesModel, staffModel, apiKeysModel,
+			eventLogModel, customersModel, domainsModel, storesModel, staffModel, apiKeysModel, mailsModel,
 		},
 		Open: func(ctx context.Context, envelopes []events.Envelope) ([]events.Envelope, error) {
 			return openShown(ctx, opener, envelopes)

@@ -14,6 +14,7 @@ const (
 	CategorySettings Category = "Settings"
 	CategorySignIn   Category = "Sign-in"
 	CategoryTeam     Category = "Team"
+	CategoryMail     Category = "Mail"
 	CategoryAPIKeys  Category = "API keys"
 	CategoryStore    Category = "Store"
 	CategoryPlatform Category = "Platform"
@@ -77,6 +78,8 @@ func Describe(e events.Event) Description {
 		return describeLogin(e)
 	case events.SessionEvent:
 		return describeSession(e)
+	case events.MailEvent:
+		return describeMail(e)
 	case events.StoreEvent:
 		return describeStore(e)
 	case events.APIKeyEvent:

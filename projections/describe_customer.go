@@ -40,6 +40,10 @@ func describeCustomer(e events.CustomerEvent) Description {
 	case events.CustomerActivated:
 		d.Event = "Account activated"
 		return d.status(e.Before, e.After, Change{Field: "method", After: word(e.Method)})
+	case events.CustomerMailRequested:
+		d.Event = "Mail written by hand"
+		d.Changes = changed(personal("subject", events.Personal{}, e.Subject))
+		return d
 	case events.CustomerDeleted:
 		d.Event = "Account deleted"
 		return d.status(e.Before, e.After)

@@ -19,6 +19,14 @@ func describeStore(e events.StoreEvent) Description {
 	case events.StoreHostsChanged:
 		d.Event, d.Setting = "Host names of the store changed", SettingHosts
 		d.Changes = []Change{{Field: SettingHosts, Before: hosts(e.Before), After: hosts(e.After)}}
+	case events.StoreMailChanged:
+		d.Event = "Mail settings changed"
+		d.Changes = changed(
+			Change{"sender_name", word(e.Before.SenderName), word(e.After.SenderName)},
+			Change{"sender_address", word(e.Before.SenderAddress), word(e.After.SenderAddress)},
+			Change{"reply_to", word(e.Before.ReplyTo), word(e.After.ReplyTo)},
+			Change{"link_url", word(e.Before.LinkURL), word(e.After.LinkURL)},
+		)
 	case events.StoreBrandingChanged:
 		d.Event, d.Setting = "Branding of the store changed", SettingBranding
 		d.Changes = changed(brandingChanges(e.Before, e.After)...)

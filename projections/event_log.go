@@ -132,6 +132,8 @@ func about(e projector.Event) (customer, other, domain uuid.UUID) {
 		customer = ev.Customer()
 	case events.SessionEvent:
 		customer = ev.Customer()
+	case events.MailEvent:
+		customer = ev.Customer()
 	}
 	return customer, uuid.Nil, uuid.Nil
 }

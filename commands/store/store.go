@@ -28,6 +28,7 @@ type State struct {
 	Name     string
 	Hosts    []string
 	Branding events.Branding
+	Mail     events.MailSettings
 	Policies Policies
 }
 
@@ -75,6 +76,8 @@ func Decide(s State, c Command) ([]events.StoreEvent, error) {
 		return changeHosts(s, c)
 	case ChangeBranding:
 		return changeBranding(s, c)
+	case ChangeMail:
+		return changeMail(s, c)
 	case SetPolicies:
 		return setPolicies(s, c)
 	}
@@ -92,6 +95,8 @@ func Evolve(s State, e events.StoreEvent) State {
 		s.Hosts = e.After
 	case events.StoreBrandingChanged:
 		s.Branding = e.After
+	case events.StoreMailChanged:
+		s.Mail = e.After
 	case events.StorePolicySet:
 		s.Policies = s.Policies.with(e)
 	}
