@@ -22,6 +22,8 @@ type NewCustomer struct {
 	ExternalID string             `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
 	Profile    ProfileInput       `json:"profile,omitempty"`
 	Send       events.LinkPurpose `json:"send,omitempty" enum:"welcome,set_password" doc:"A mail to send at once, with a link by which the customer chooses a password. Without it none is sent, unless accounts of this store become usable by one."`
+	// Provisional is for staff: a registration does not offer it.
+	Provisional bool `json:"email_provisional,omitempty" doc:"The address is a stand-in until the customer's own is known: see needs_email of the list."`
 }
 
 // ProfileInput sets fields of a profile. A field that is left out stays as it
@@ -95,7 +97,7 @@ func (n NewCustomer) command(id uuid.UUID, origin events.Origin, policies policy
 	return customer.Create{
 		CustomerID: id, LoginID: loginID(id), Origin: origin,
 		Email: n.Email, Username: n.Username, ExternalID: n.ExternalID, Profile: n.Profile.profile(),
-		Send: n.Send, Policies: policies,
+		Send: n.Send, Policies: policies, Provisional: n.Provisional,
 	}
 }
 
@@ -148,13 +150,14 @@ type ChangeEmailInput struct {
 	CommandInput
 	ID   string `path:"id"`
 	Body struct {
-		Email string `json:"email" example:"ada@example.com"`
+		Email       string `json:"email" example:"ada@example.com"`
+		Provisional bool   `json:"email_provisional,omitempty" doc:"The address is a stand-in. Without it the address counts as the customer's own, also one that was there before."`
 	}
 }
 
 // changeCustomerEmail handles POST /v1/customers/{id}/change-email.
 func (s *Server) changeCustomerEmail(ctx context.Context, in *ChangeEmailInput) (*CommandOutput, error) {
-	return s.onCustomer(ctx, in.ID, customer.ChangeEmail{Email: in.Body.Email})
+	return s.onCustomer(ctx, in.ID, customer.ChangeEmail{Email: in.Body.Email, Provisional: in.Body.Provisional})
 }
 
 // ChangeUsernameInput changes a username.

@@ -13,6 +13,7 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/policy"
 	"github.com/stewardhq/steward/internal/wireid"
 	"github.com/stewardhq/steward/projections"
@@ -25,7 +26,9 @@ type CustomerDetail struct {
 	Name             string             `json:"name"`
 	Email            *string            `json:"email"`
 	Username         *string            `json:"username"`
+	Provisional      bool               `json:"email_provisional" doc:"Whether the email address is a stand-in until the customer's own is known."`
 	ExternalID       *string            `json:"external_id"`
+	Tags             *[]string          `json:"tags,omitempty" doc:"What the team sorts the customer under. Customers do not see it."`
 	Status           CustomerStatus     `json:"status"`
 	Login            CustomerLogin      `json:"login"`
 	TwoFactor        string             `json:"two_factor,omitempty" enum:"Enabled,Disabled" doc:"Two-factor authentication. Left out while that cannot be known."`
@@ -56,13 +59,6 @@ func statusLabel(policies policy.Set, status events.CustomerStatus) string {
 		return policies.Get(policy.SuspendedLabel)
 	}
 	return strings.ToUpper(string(status[:1])) + string(status[1:])
-}
-
-// CustomerLogin is how the customer signs in.
-type CustomerLogin struct {
-	ID           string     `json:"id"`
-	LastSignInAt *time.Time `json:"last_sign_in_at"`
-	LastSignInIP *string    `json:"last_sign_in_ip"`
 }
 
 // ProfileView is what a customer is called and where they can be reached.
@@ -118,6 +114,17 @@ func (s *Server) getCustomer(ctx context.Context, in *IDInput) (out *CustomerOut
 		out, err = s.customerFromRow(ctx, row)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.await(ctx, in.ReadInput); err != nil { // the log alone does not tell of sign-ins
+		return nil, err
+	}
+	out.Body.Login.SignInFacts, err = s.signInFacts(ctx, store, id, out.Body)
+	if err != nil && faultOf(err).Kind == fault.Unavailable {
+		s.log.WarnContext(ctx, "a customer is shown without their sign-ins", "request_id", callOf(ctx).requestID, "err", err)
+		err = nil
+	}
 	return out, err
 }
 
@@ -127,8 +134,12 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 	d := CustomerDetail{
 		Badge: projections.Customer{Status: state.Status}.Badge(), ID: wireid.Format(wireid.Customer, state.ID),
 		Email: shown(state.Email), Username: shown(state.Username), ExternalID: shown(state.ExternalID),
-		Login: CustomerLogin{ID: wireid.Format(wireid.Login, state.LoginID)}, Profile: profileView(state.Profile),
+		Provisional: state.Provisional, Login: CustomerLogin{ID: wireid.Format(wireid.Login, state.LoginID)}, Profile: profileView(state.Profile),
 		Revision: int64(history.Revision), Links: customerLinks(state.ID),
+	}
+	d.Tags = &[]string{}
+	if state.Tags != nil {
+		d.Tags = &state.Tags
 	}
 	d.Name = customerName(text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username), text(d.Email))
 	d.Status = CustomerStatus{Value: state.Status, Label: statusLabel(who.policies, state.Status), HoldServices: state.Hold}
@@ -153,15 +164,23 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 		return nil, err
 	}
 	actions := permittedActions(who, state)
-	if d.TwoFactor = "Disabled"; credentials.State.TwoFactor.Enabled {
+	if d.TwoFactor = onOff(credentials.State.TwoFactor.Enabled); credentials.State.TwoFactor.Enabled {
 		left := credentials.State.TwoFactor.Remaining()
-		d.TwoFactor, d.RecoveryCodes = "Enabled", &left
+		d.RecoveryCodes = &left
 		if who.isCustomer() || who.may(permitCustomersSuspend) && who.policies.On(policy.StaffDisableTwoFactor) {
 			actions = append(actions, actionDisableTwoFactor)
 		}
 	}
 	d.AvailableActions = &actions
-	return &CustomerOutput{ETag: etag(history.Revision), Body: d}, nil
+	return &CustomerOutput{ETag: etag(history.Revision), Body: d.to(who)}, nil
+}
+
+// to leaves out what the caller is not to see: the team's own remarks.
+func (d CustomerDetail) to(who *caller) CustomerDetail {
+	if who.isCustomer() {
+		d.Tags, d.Links.Notes = nil, ""
+	}
+	return d
 }
 
 // follow takes over what an event says of the status, and reports whether it
@@ -194,7 +213,7 @@ func reasonText(p events.Personal) string {
 // customerFromRow is the detail as the list shows it. Phone and address are in
 // the log alone.
 func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*CustomerOutput, error) {
-	row := customerRow(c)
+	row := customerRow(c, nil)
 	actor := events.Actor{Kind: c.StatusActorKind, ID: c.StatusActorID}
 	if c.StatusStaffID != nil {
 		actor.StaffID = *c.StatusStaffID
@@ -203,15 +222,17 @@ func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*
 	if err != nil {
 		return nil, err
 	}
-	return &CustomerOutput{ETag: etag(eventstore.Revision(c.Revision)), Body: CustomerDetail{
+	d := CustomerDetail{
 		Badge: row.Badge, ID: row.ID, Name: row.Name, Email: row.Email, Username: row.Username, ExternalID: row.ExternalID,
+		Provisional: c.EmailProvisional, Tags: &c.Tags,
 		Status: CustomerStatus{
 			Value: c.Status, Label: statusLabel(callerOf(ctx).policies, c.Status), Since: c.StatusSince, By: by, ReasonCode: c.ReasonCode, HoldServices: c.HoldServices,
 		},
-		Login:   CustomerLogin{ID: wireid.Format(wireid.Login, c.LoginID), LastSignInAt: c.LastSignInAt, LastSignInIP: c.LastSignInIP},
+		Login:   CustomerLogin{ID: wireid.Format(wireid.Login, c.LoginID)},
 		Profile: ProfileView{FirstName: c.FirstName, LastName: c.LastName, Company: c.Company, Country: c.Country},
 		Origin:  c.Origin, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Revision: int64(c.Revision), Links: row.Links,
-	}}, nil
+	}
+	return &CustomerOutput{ETag: etag(eventstore.Revision(c.Revision)), Body: d.to(callerOf(ctx))}, nil
 }
 
 // actionPermission is the permission that an action needs, as its route does.

@@ -137,7 +137,7 @@ func TestCustomer_S0_16_S1_17_S0_63_DetailAtOnce(t *testing.T) {
 		detail.str("status.by.label") != "Reseller" {
 		t.Errorf("detail %s", detail.raw)
 	}
-	want := []string{"edit_profile", "change_email", "change_username", "change_external_id", "suspend", "ban", "delete"}
+	want := []string{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend", "ban", "delete"}
 	if diff := cmp.Diff(want, detail.texts("available_actions")); diff != "" {
 		t.Error(diff)
 	}
@@ -157,7 +157,7 @@ func TestCustomer_AvailableActionsFollowTheRole(t *testing.T) {
 	h := newHarness(t)
 	id, _ := h.customer("ada")
 	for role, want := range map[events.Role][]string{
-		events.RoleSupport: {"edit_profile", "change_email", "change_username", "change_external_id", "suspend"},
+		events.RoleSupport: {"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend"},
 		events.RoleAuditor: {}, events.RoleAnalyst: {},
 	} {
 		if diff := cmp.Diff(want, h.do(role, "GET", "/v1/customers/"+id, nil).want(200).texts("available_actions")); diff != "" {
@@ -189,7 +189,8 @@ func TestCustomer_AvailableActionsAreWhatTheCommandsAccept(t *testing.T) {
 		"change_email": {"change-email", map[string]any{"email": "other@example.com"}}, "suspend": {"suspend", nil},
 		"change_username": {"change-username", map[string]any{"username": "other"}}, "reactivate": {"reactivate", nil},
 		"change_external_id": {"change-external-id", map[string]any{"external_id": "other"}}, "ban": {"ban", nil},
-		"delete": {"delete", nil}, "restore": {"restore", nil},
+		"delete": {"delete", nil}, "restore": {"restore", nil}, "add_note": {"notes", map[string]any{"text": "x"}},
+		"set_tags": {"set-tags", map[string]any{"tags": []string{"vip"}}},
 	}
 	for n, before := range [][]string{nil, {"suspend"}, {"ban"}, {"delete"}, {"suspend", "delete"}} {
 		id, _ := h.customer("customer" + strconv.Itoa(n))

@@ -116,7 +116,7 @@ func (s *Server) domainFromRow(ctx context.Context, store, id uuid.UUID) (*Domai
 	if err != nil {
 		return nil, err
 	}
-	row := customerRow(owner)
+	row := customerRow(owner, nil)
 	return &DomainOutput{ETag: etag(eventstore.Revision(d.Revision)), Body: DomainDetail{
 		ID: wireid.Format(wireid.Domain, d.DomainID), Name: d.Name, UnicodeName: d.UnicodeName,
 		Owner: DomainOwner{

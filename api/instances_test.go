@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -282,6 +283,7 @@ func customerModel(t *testing.T) porcupine.Model {
 			}
 			return all
 		},
+		Equal: func(a, b any) bool { return reflect.DeepEqual(a, b) },
 		Init: func() any {
 			return modelState{customer: customer.Evolve(customer.State{}, events.CustomerCreated{Status: events.StatusActive, CustomerID: uuid.NameSpaceDNS})}
 		},

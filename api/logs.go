@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ type LogFilterInput struct {
 	Actor   string    `query:"actor" enum:"customer,reseller,as_customer,system" doc:"In which capacity it was done."`
 	Staff   string    `query:"staff" doc:"By which team member, also as a customer." example:"stf_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	Type    string    `query:"type" maxLength:"100" pattern:"^[a-z0-9_.]*$" doc:"See /v1/event-types." example:"domain.lock_set"`
-	Setting string    `query:"setting" maxLength:"50" pattern:"^[a-z_]*$" doc:"The setting that was changed: profile, email, username, external_id, status, auto_renew, lock, privacy, nameservers, owner, name, role, hosts, branding." example:"lock"`
+	Setting string    `query:"setting" maxLength:"50" pattern:"^[a-z_]*$" doc:"The setting that was changed: profile, email, username, external_id, status, auto_renew, lock, privacy, nameservers, owner, name, role, hosts, branding, password, two_factor, tags." example:"lock"`
 	From    time.Time `query:"from" doc:"From this time on." example:"2026-01-01T00:00:00Z"`
 	To      time.Time `query:"to" doc:"Before this time."`
 }
@@ -133,6 +134,7 @@ func (s *Server) logPage(ctx context.Context, in PageInput, by LogFilterInput, f
 		return nil, err
 	}
 	filter.StoreID, filter.ActorKind, filter.StaffID = callerOf(ctx).storeID, events.ActorKind(by.Actor), staff
+	filter.Public = callerOf(ctx).isCustomer()
 	filter.Type, filter.Setting, filter.From, filter.Until, filter.Limit = by.Type, by.Setting, by.From, by.To, in.Limit
 	l := list{"log", []any{filter.CustomerID, filter.DomainID, filter.Setting, by}}
 	if _, err := s.resume(ctx, l, in.Cursor, &filter.Before); err != nil {
@@ -153,6 +155,9 @@ func (s *Server) logPage(ctx context.Context, in PageInput, by LogFilterInput, f
 }
 
 func logEntry(who *caller, e projections.LogEntry) LogEntry {
+	if who.isCustomer() {
+		e.Changes = publicChanges(e)
+	}
 	entry := LogEntry{
 		ID: wireid.Format(wireid.Event, e.EventID), Category: e.Description.Category, Event: e.Event, Type: e.Type,
 		Setting: e.Description.Setting, Changes: make([]LogChange, len(e.Changes)),
@@ -182,6 +187,15 @@ func logEntry(who *caller, e projections.LogEntry) LogEntry {
 		}
 	}
 	return entry
+}
+
+// publicChanges are the changes of an entry that customers see too: why exactly an
+// attempt to sign in failed is not among them.
+func publicChanges(e projections.LogEntry) []projections.Change {
+	if _, ok := e.Envelope.Event.(events.SessionEvent); !ok {
+		return e.Changes
+	}
+	return slices.DeleteFunc(slices.Clone(e.Changes), func(c projections.Change) bool { return c.Field == "reason" || c.Field == "status" })
 }
 
 // wireValue writes the ids in a change as callers know them.

@@ -163,9 +163,12 @@ func (s *Server) refuse(ctx context.Context, err error) *Problem {
 	return p
 }
 
-// undefinedTable is PostgreSQL's word for a table that does not exist: read
-// models that were not built yet, or were dropped.
-const undefinedTable = "42P01"
+// PostgreSQL's words for a table or a column that does not exist: read models that
+// were not built yet, were dropped, or are those of an older version.
+const (
+	undefinedTable  = "42P01"
+	undefinedColumn = "42703"
+)
 
 // faultOf is what a caller may see of an error.
 func faultOf(err error) *fault.Error {
@@ -180,7 +183,7 @@ func faultOf(err error) *fault.Error {
 		return eventstore.ErrUnavailable
 	case postgres.Unavailable(err):
 		return errUnavailable
-	case errors.As(err, &refused) && refused.Code == undefinedTable:
+	case errors.As(err, &refused) && (refused.Code == undefinedTable || refused.Code == undefinedColumn):
 		return errNotBuilt
 	default:
 		return errInternal

@@ -89,7 +89,9 @@ func TestOpenAPI_AnswersFitTheirSchemas(t *testing.T) {
 		"/v1/store": "", "/v1/stores": "", "/v1/staff": "", "/v1/api-keys": "", "/v1/customers": "", "/v1/domains": "", "/v1/log": "",
 		"/v1/events?stored=true": "/v1/events", "/v1/event-types": "", "/livez": "", "/readyz": "",
 		"/v1/customers/" + ada: "/v1/customers/{id}", "/v1/domains/" + domain: "/v1/domains/{id}",
-		"/v1/customers/" + ada + "/log": "/v1/customers/{id}/log", "/v1/customers/" + ada + "/domains": "/v1/customers/{id}/domains",
+		"/v1/sign-ins": "", "/v1/reports/password-schemes": "", "/v1/customers/" + ada + "/sign-ins": "/v1/customers/{id}/sign-ins",
+		"/v1/customers/" + ada + "/notes": "/v1/customers/{id}/notes",
+		"/v1/customers/" + ada + "/log":   "/v1/customers/{id}/log", "/v1/customers/" + ada + "/domains": "/v1/customers/{id}/domains",
 	} {
 		if template == "" {
 			template = path

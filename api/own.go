@@ -21,6 +21,7 @@ var customerRoutes = []string{
 	"GET /v1/customers/{id}/domains",
 	"GET /v1/customers/{id}/log",
 	"GET /v1/customers/{id}/sessions",
+	"GET /v1/customers/{id}/sign-ins",
 	"POST /v1/customers/{id}/end-sessions",
 	"POST /v1/customers/{id}/change-password",
 	"POST /v1/customers/{id}/set-password",

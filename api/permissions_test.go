@@ -48,6 +48,10 @@ func bodyFor(path string) any {
 		return map[string]any{"email": "x@example.com"}
 	case path == "/v1/links/redeem":
 		return map[string]any{"token": "x"}
+	case strings.HasSuffix(path, "/set-tags"):
+		return map[string]any{"tags": []string{"vip"}}
+	case strings.HasSuffix(path, "/notes"):
+		return map[string]any{"text": "x"}
 	case strings.Contains(path, "/set-"):
 		return map[string]any{"value": true}
 	case strings.HasSuffix(path, "/change-email"):

@@ -33,7 +33,7 @@ func (in PushInput) bound(who *caller, id uuid.UUID) ([]byte, error) {
 func (in PushInput) fields() []any {
 	all := []any{in.ReasonCode, in.To}
 	if n := in.NewCustomer; n != nil {
-		all = append(all, n.Email, n.Username, n.ExternalID, publicData(events.CustomerProfileEdited{After: n.Profile.profile()}))
+		all = append(all, n.Email, n.Username, n.ExternalID, n.Provisional, publicData(events.CustomerProfileEdited{After: n.Profile.profile()}))
 	}
 	return all
 }

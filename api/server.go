@@ -219,6 +219,11 @@ func (s *Server) routes() {
 	add(s, route{g, "/v1/customers/{id}/log", permitLogsRead, "Read a customer's event log", customers, 0}, s.listCustomerLog)
 	add(s, route{g, "/v1/customers/{id}/suspensions", permitCustomersRead, "Read why and when a customer was suspended, banned and let back in", customers, 0}, s.listSuspensions)
 
+	add(s, route{g, "/v1/customers/{id}/sign-ins", permitLogsRead, "Read a customer's attempts to sign in", customers, 0}, s.listCustomerSignIns)
+	add(s, route{g, "/v1/customers/{id}/notes", permitCustomersRead, "Read the team's notes about a customer", customers, 0}, s.listNotes)
+	add(s, route{p, "/v1/customers/{id}/notes", permitCustomersWrite, "Add a note about a customer, for the team", customers, 0}, s.addNote)
+	add(s, route{p, "/v1/customers/{id}/set-tags", permitCustomersWrite, "Sort a customer under tags of the team", customers, 0}, s.setTags)
+
 	const domains = "Domains"
 	add(s, route{g, "/v1/domains", permitDomainsRead, "List and search domains", domains, 0}, s.listDomains)
 	add(s, route{p, "/v1/domains", permitDomainsWrite, "Register a domain for a customer", domains, 0}, s.registerDomain)
@@ -235,6 +240,8 @@ func (s *Server) routes() {
 
 	const logs = "Logs and events"
 	add(s, route{g, "/v1/log", permitLogsRead, "Read the event log of the store", logs, 0}, s.listLog)
+	add(s, route{g, "/v1/sign-ins", permitLogsRead, "Read all attempts to sign in, also with names that are nobody's", logs, 0}, s.listSignIns)
+	add(s, route{g, "/v1/reports/password-schemes", permitCustomersRead, "Count passwords by how they are hashed", logs, 0}, s.reportPasswordSchemes)
 	add(s, route{g, "/v1/events", permitEventsRead, "Read the events as they were recorded, oldest first", logs, 0}, s.listEvents)
 	add(s, route{g, "/v1/event-types", permitLogsRead, "List the types of events with the schemas of their data", logs, 0}, s.listEventTypes)
 

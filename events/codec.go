@@ -71,6 +71,10 @@ var decoders = map[string]decoder{
 	TypeCustomerActivated:         decode[CustomerActivated],
 	TypeCustomerMailRequested:     decode[CustomerMailRequested],
 
+	TypeCustomerEmailProvisionalSet: decode[CustomerEmailProvisionalSet],
+	TypeCustomerNoteAdded:           decode[CustomerNoteAdded],
+	TypeCustomerTagsChanged:         decode[CustomerTagsChanged],
+
 	TypeDomainRegistered:         decode[DomainRegistered],
 	TypeDomainImported:           decode[DomainImported],
 	TypeDomainAutoRenewSet:       decode[DomainAutoRenewSet],

@@ -16,6 +16,10 @@ const (
 	TypeCustomerRestored          = "customer.restored"
 	TypeCustomerActivated         = "customer.activated"
 	TypeCustomerMailRequested     = "customer.mail_requested"
+
+	TypeCustomerEmailProvisionalSet = "customer.email_provisional_set"
+	TypeCustomerNoteAdded           = "customer.note_added"
+	TypeCustomerTagsChanged         = "customer.tags_changed"
 )
 
 // CustomerStatus is where a customer stands in the life cycle.
@@ -187,6 +191,28 @@ type CustomerRestored struct {
 	After      CustomerStatus `json:"after"`
 }
 
+// CustomerEmailProvisionalSet says whether the address is a stand-in until the
+// customer's own is known.
+type CustomerEmailProvisionalSet struct {
+	CustomerID uuid.UUID `json:"customer_id"`
+	Before     bool      `json:"before"`
+	After      bool      `json:"after"`
+}
+
+// CustomerNoteAdded is a note of the team about the customer, who never sees it.
+// Notes are not changed and not removed.
+type CustomerNoteAdded struct {
+	CustomerID uuid.UUID `json:"customer_id"`
+	Text       Personal  `json:"text" subject:"customer"`
+}
+
+// CustomerTagsChanged sorts the customer under other tags, which are the team's.
+type CustomerTagsChanged struct {
+	CustomerID uuid.UUID `json:"customer_id"`
+	Before     []string  `json:"before"`
+	After      []string  `json:"after"`
+}
+
 func (CustomerCreated) EventType() string           { return TypeCustomerCreated }
 func (CustomerProfileEdited) EventType() string     { return TypeCustomerProfileEdited }
 func (CustomerEmailChanged) EventType() string      { return TypeCustomerEmailChanged }
@@ -200,6 +226,10 @@ func (CustomerActivated) EventType() string         { return TypeCustomerActivat
 func (CustomerMailRequested) EventType() string     { return TypeCustomerMailRequested }
 func (CustomerRestored) EventType() string          { return TypeCustomerRestored }
 
+func (CustomerEmailProvisionalSet) EventType() string { return TypeCustomerEmailProvisionalSet }
+func (CustomerNoteAdded) EventType() string           { return TypeCustomerNoteAdded }
+func (CustomerTagsChanged) EventType() string         { return TypeCustomerTagsChanged }
+
 func (CustomerCreated) customerEvent()           {}
 func (CustomerProfileEdited) customerEvent()     {}
 func (CustomerEmailChanged) customerEvent()      {}
@@ -212,6 +242,10 @@ func (CustomerDeleted) customerEvent()           {}
 func (CustomerActivated) customerEvent()         {}
 func (CustomerMailRequested) customerEvent()     {}
 func (CustomerRestored) customerEvent()          {}
+
+func (CustomerEmailProvisionalSet) customerEvent() {}
+func (CustomerNoteAdded) customerEvent()           {}
+func (CustomerTagsChanged) customerEvent()         {}
 
 // Creates returns the customer and the login that signs in for them.
 func (e CustomerCreated) Creates() []Subject {

@@ -27,9 +27,19 @@ type Customer struct {
 	Company      *string       `json:"company" db:"company"`
 	Country      *string       `json:"country" db:"country"`
 	ExternalID   *string       `json:"external_id" db:"external_id"`
-	// LastSignInAt and LastSignInIP are nil until the customer has signed in.
-	LastSignInAt *time.Time `json:"last_sign_in_at" db:"last_sign_in_at"`
-	LastSignInIP *string    `json:"last_sign_in_ip" db:"last_sign_in_ip"`
+	// EmailProvisional says that the email address is a stand-in.
+	EmailProvisional bool     `json:"email_provisional" db:"email_provisional"`
+	Tags             []string `json:"tags" db:"tags"`
+	TwoFactor        bool     `json:"two_factor" db:"two_factor"`
+	// PasswordScheme is how the password is hashed, nil without one, and
+	// PasswordUnreadable that the last attempt to check it could not read it.
+	PasswordScheme     *string `json:"password_scheme" db:"password_scheme"`
+	PasswordUnreadable bool    `json:"password_unreadable" db:"password_unreadable"`
+	// LastSignInAt is nil until the customer has signed in themself. The next two are
+	// where the event is, which knows from where: see [Queries.LastSignIns].
+	LastSignInAt      *time.Time `json:"last_sign_in_at" db:"last_sign_in_at"`
+	LastSignInCommit  *uint64    `json:"last_sign_in_commit" db:"last_sign_in_commit"`
+	LastSignInPrepare *uint64    `json:"last_sign_in_prepare" db:"last_sign_in_prepare"`
 	// StatusSince is when the status was last set, by the actor in the next three.
 	StatusSince     time.Time        `json:"status_since" db:"status_since"`
 	StatusActorKind events.ActorKind `json:"status_actor_kind" db:"status_actor_kind"`
@@ -77,48 +87,58 @@ type customerRow struct {
 
 const createCustomers = `
 	CREATE TABLE customers (
-		customer_id       uuid PRIMARY KEY,
-		store_id          uuid NOT NULL,
-		login_id          uuid NOT NULL,
-		status            text NOT NULL,
-		hold_services     boolean NOT NULL,
-		origin            text NOT NULL,
-		email             text,
-		username          text,
-		first_name        text,
-		last_name         text,
-		company           text,
-		country           text,
-		external_id       text,
-		last_sign_in_at   timestamptz,
-		last_sign_in_ip   text,
-		status_since      timestamptz NOT NULL,
-		status_actor_kind text NOT NULL,
-		status_actor_id   text NOT NULL,
-		status_staff_id   uuid,
-		reason_code       text NOT NULL,
-		created_at        timestamptz NOT NULL,
-		updated_at        timestamptz NOT NULL,
-		revision          bigint NOT NULL,
-		position          bigint NOT NULL,
-		sign_in_rank      bigint NOT NULL, -- ascending: the newest sign-in first, never signed in last
-		username_rank     text COLLATE "C" NOT NULL, -- ascending: none last
-		search            text COLLATE "C" NOT NULL
+		customer_id          uuid PRIMARY KEY,
+		store_id             uuid NOT NULL,
+		login_id             uuid NOT NULL,
+		status               text NOT NULL,
+		hold_services        boolean NOT NULL,
+		origin               text NOT NULL,
+		email                text,
+		username             text,
+		first_name           text,
+		last_name            text,
+		company              text,
+		country              text,
+		external_id          text,
+		email_provisional    boolean NOT NULL,
+		tags                 text[] NOT NULL,
+		two_factor           boolean NOT NULL,
+		password_scheme      text,
+		password_unreadable  boolean NOT NULL,
+		last_sign_in_at      timestamptz,
+		last_sign_in_commit  bigint,
+		last_sign_in_prepare bigint,
+		status_since         timestamptz NOT NULL,
+		status_actor_kind    text NOT NULL,
+		status_actor_id      text NOT NULL,
+		status_staff_id      uuid,
+		reason_code          text NOT NULL,
+		created_at           timestamptz NOT NULL,
+		updated_at           timestamptz NOT NULL,
+		revision             bigint NOT NULL,
+		position             bigint NOT NULL,
+		sign_in_rank         bigint NOT NULL, -- ascending: the newest sign-in first, never signed in last
+		username_rank        text COLLATE "C" NOT NULL, -- ascending: none last
+		search               text COLLATE "C" NOT NULL
 	) WITH (fillfactor = 90)`
 
 // The first index also holds what a search looks at, so that walking it for a
 // frequent term reads no rows.
 var indexCustomers = []string{
-	`CREATE INDEX customers_sign_in ON customers (store_id, sign_in_rank, customer_id) INCLUDE (status, search)`,
+	`CREATE INDEX customers_sign_in ON customers (store_id, sign_in_rank, customer_id) INCLUDE (status, two_factor, email_provisional, search)`,
 	`CREATE INDEX customers_status ON customers (store_id, status, sign_in_rank, customer_id)`,
 	`CREATE INDEX customers_created ON customers (store_id, created_at, customer_id)`,
 	`CREATE INDEX customers_username ON customers (store_id, username_rank, customer_id)`,
+	`CREATE INDEX customers_two_factor ON customers (store_id, sign_in_rank, customer_id) WHERE two_factor`,
+	`CREATE INDEX customers_provisional ON customers (store_id, sign_in_rank, customer_id) WHERE email_provisional`,
+	`CREATE INDEX customers_tags ON customers USING gin (tags)`,
 	`CREATE INDEX customers_search ON customers USING gin (search gin_trgm_ops)`,
 }
 
 const customerColumns = `customer_id, store_id, login_id, status, hold_services, origin, email, username, first_name, last_name,
-	company, country, external_id, last_sign_in_at, last_sign_in_ip, status_since, status_actor_kind, status_actor_id,
-	status_staff_id, reason_code, created_at, updated_at, revision, position`
+	company, country, external_id, email_provisional, tags, two_factor, password_scheme, password_unreadable, last_sign_in_at,
+	last_sign_in_commit, last_sign_in_prepare, status_since, status_actor_kind, status_actor_id, status_staff_id, reason_code,
+	created_at, updated_at, revision, position`
 
 const loadCustomers = `
 	SELECT ` + customerColumns + `, sign_in_rank, username_rank, search
@@ -132,7 +152,10 @@ const saveCustomers = `
 		status = EXCLUDED.status, hold_services = EXCLUDED.hold_services,
 		email = EXCLUDED.email, username = EXCLUDED.username, first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
 		company = EXCLUDED.company, country = EXCLUDED.country, external_id = EXCLUDED.external_id,
-		last_sign_in_at = EXCLUDED.last_sign_in_at, last_sign_in_ip = EXCLUDED.last_sign_in_ip,
+		email_provisional = EXCLUDED.email_provisional, tags = EXCLUDED.tags, two_factor = EXCLUDED.two_factor,
+		password_scheme = EXCLUDED.password_scheme, password_unreadable = EXCLUDED.password_unreadable,
+		last_sign_in_at = EXCLUDED.last_sign_in_at, last_sign_in_commit = EXCLUDED.last_sign_in_commit,
+		last_sign_in_prepare = EXCLUDED.last_sign_in_prepare,
 		status_since = EXCLUDED.status_since, status_actor_kind = EXCLUDED.status_actor_kind,
 		status_actor_id = EXCLUDED.status_actor_id, status_staff_id = EXCLUDED.status_staff_id, reason_code = EXCLUDED.reason_code,
 		updated_at = EXCLUDED.updated_at, revision = EXCLUDED.revision, position = EXCLUDED.position,
@@ -142,48 +165,100 @@ var customersModel = projector.State[uuid.UUID, customerRow]{
 	Name:    "customers",
 	Create:  createCustomers,
 	Indexes: indexCustomers,
-	Key:     inCategory(events.CategoryCustomer),
+	Key:     customerOf,
 	Evolve:  evolveCustomer,
 	ID:      func(r customerRow) uuid.UUID { return r.CustomerID },
 	Load:    loadCustomers,
 	Save:    saveCustomers,
 }
 
-// evolveCustomer folds an event of a customer's stream into the customer's row.
+var customerStream = inCategory(events.CategoryCustomer)
+
+// customerOf returns the customer whose row an event changes: one of their stream,
+// or what their row shows of how they sign in.
+func customerOf(env projector.Event) (uuid.UUID, bool) {
+	switch e := env.Event.(type) {
+	case events.LoginPasswordSet:
+		return e.CustomerID, true
+	case events.LoginTwoFactorEnabled:
+		return e.CustomerID, true
+	case events.LoginTwoFactorDisabled:
+		return e.CustomerID, true
+	case events.SessionRefused:
+		return e.CustomerID, e.Reason == events.RefusedUnreadable
+	case events.SessionStarted:
+		return e.CustomerID, e.Scope == "" && env.Metadata.Actor.Kind == events.ActorCustomer
+	}
+	return customerStream(env)
+}
+
+// evolveCustomer folds an event into the row of its customer.
 func evolveCustomer(row customerRow, env projector.Event) (customerRow, bool) {
 	if e, ok := env.Event.(events.CustomerCreated); ok {
 		row = createdCustomer(e, env)
 	} else if row.CustomerID == uuid.Nil {
 		return row, false // an aborted claim on a customer who never came to be
 	}
-	switch e := env.Event.(type) {
-	case events.CustomerProfileEdited:
-		row.edit(e)
-	case events.CustomerEmailChanged:
-		row.Email = shown(e.After)
-	case events.CustomerUsernameChanged:
-		row.Username = shown(e.After)
-	case events.CustomerExternalIDChanged:
-		row.ExternalID = shown(e.After)
-	case events.CustomerSuspended:
-		row.HoldServices = e.HoldServices
-		row.become(e.After, e.ReasonCode, env)
-	case events.CustomerReactivated:
-		row.HoldServices = row.HoldServices && !e.ReleaseServices
-		row.become(e.After, "", env)
-	case events.CustomerBanned:
-		row.HoldServices = e.HoldServices
-		row.become(e.After, e.ReasonCode, env)
-	case events.CustomerDeleted:
-		row.become(e.After, row.ReasonCode, env) // a restored customer may be suspended still
-	case events.CustomerActivated:
-		row.become(e.After, "", env)
-	case events.CustomerRestored:
-		row.become(e.After, row.ReasonCode, env)
+	if e, own := env.Event.(events.CustomerEvent); own {
+		row.change(e, env)
+		row.UpdatedAt, row.Revision = recorded(env), env.Revision
+	} else {
+		row.signIn(env)
 	}
-	row.UpdatedAt, row.Revision, row.Position = recorded(env), env.Revision, env.Position.Commit
+	row.Position = env.Position.Commit
 	row.rank()
 	return row, true
+}
+
+// change folds an event of the customer's stream.
+func (r *customerRow) change(e events.CustomerEvent, env projector.Event) {
+	switch e := e.(type) {
+	case events.CustomerProfileEdited:
+		r.edit(e)
+	case events.CustomerEmailProvisionalSet:
+		r.EmailProvisional = e.After
+	case events.CustomerTagsChanged:
+		r.Tags = listed(e.After)
+	case events.CustomerEmailChanged:
+		r.Email = shown(e.After)
+	case events.CustomerUsernameChanged:
+		r.Username = shown(e.After)
+	case events.CustomerExternalIDChanged:
+		r.ExternalID = shown(e.After)
+	case events.CustomerSuspended:
+		r.HoldServices = e.HoldServices
+		r.become(e.After, e.ReasonCode, env)
+	case events.CustomerReactivated:
+		r.HoldServices = r.HoldServices && !e.ReleaseServices
+		r.become(e.After, "", env)
+	case events.CustomerBanned:
+		r.HoldServices = e.HoldServices
+		r.become(e.After, e.ReasonCode, env)
+	case events.CustomerDeleted:
+		r.become(e.After, r.ReasonCode, env) // a restored customer may be suspended still
+	case events.CustomerActivated:
+		r.become(e.After, "", env)
+	case events.CustomerRestored:
+		r.become(e.After, r.ReasonCode, env)
+	}
+}
+
+// signIn folds an event of the customer's login or of one of their sessions.
+func (r *customerRow) signIn(env projector.Event) {
+	switch e := env.Event.(type) {
+	case events.LoginPasswordSet:
+		r.PasswordScheme, r.PasswordUnreadable = &e.Scheme, false
+	case events.LoginTwoFactorEnabled:
+		r.TwoFactor = true
+	case events.LoginTwoFactorDisabled:
+		r.TwoFactor = false
+	case events.SessionRefused:
+		r.PasswordUnreadable = true
+	case events.SessionStarted:
+		at := recorded(env)
+		r.LastSignInAt, r.LastSignInCommit, r.LastSignInPrepare = &at, &env.Position.Commit, &env.Position.Prepare
+		r.PasswordUnreadable = false
+	}
 }
 
 func createdCustomer(e events.CustomerCreated, env projector.Event) customerRow {
@@ -192,6 +267,7 @@ func createdCustomer(e events.CustomerCreated, env projector.Event) customerRow 
 		Email: shown(e.Email), Username: shown(e.Username), ExternalID: shown(e.ExternalID),
 		FirstName: shown(e.Profile.FirstName), LastName: shown(e.Profile.LastName),
 		Company: shown(e.Profile.Company), Country: shown(e.Profile.Country),
+		Tags:      []string{},
 		CreatedAt: recorded(env),
 	}}
 	row.become(e.Status, "", env)

@@ -31,9 +31,14 @@ type CustomerFilter struct {
 	Query string
 	// Statuses are those to show; none means all but deleted and erased.
 	Statuses []events.CustomerStatus
-	Order    CustomerOrder // CustomersBySignIn if empty
-	After    *Cursor       // of an earlier page in the same order
-	Limit    int           // DefaultLimit if zero, at most MaxLimit
+	// TwoFactor shows only those with it, or only those without.
+	TwoFactor *bool
+	// Provisional shows only those whose email address is a stand-in.
+	Provisional bool
+	Tag         string        // shows only those under it
+	Order       CustomerOrder // CustomersBySignIn if empty
+	After       *Cursor       // of an earlier page in the same order
+	Limit       int           // DefaultLimit if zero, at most MaxLimit
 }
 
 // visibleStatuses are shown unless others are asked for.
@@ -48,11 +53,16 @@ var customerLists = map[CustomerOrder]listSQL{
 	CustomersByUsername: customerList("username_rank", "text", false),
 }
 
+// customerFilter is planned for its values: what does not narrow the list is not
+// looked at, tags above all, which no index of an order holds.
+const customerFilter = `status = ANY($5) AND ($6::boolean IS NULL OR two_factor = $6) AND (NOT $7::boolean OR email_provisional)
+		AND ($8::text = '' OR tags @> ARRAY[$8::text])`
+
 func customerList(sort, sortType string, descending bool) listSQL {
 	return listShape{
 		table: "customers", columns: customerColumns + ", sign_in_rank, username_rank, search", id: "customer_id",
 		sort: sort, sortType: sortType, descending: descending,
-		filter: "status = ANY($5)", filterValues: 1, walked: "search, status",
+		filter: customerFilter, filterValues: 4, walked: "search, status, two_factor, email_provisional, tags",
 	}.sql()
 }
 
@@ -67,7 +77,7 @@ func (q Queries) Customers(ctx context.Context, f CustomerFilter) ([]Customer, *
 		statuses = visibleStatuses
 	}
 	rows, more, err := list[customerRow](ctx, q.db, customerLists[f.Order], listArgs{
-		store: f.StoreID, after: f.customersAfter(), limit: f.Limit, filter: []any{statuses}, term: f.Query,
+		store: f.StoreID, after: f.customersAfter(), limit: f.Limit, filter: []any{statuses, f.TwoFactor, f.Provisional, f.Tag}, term: f.Query,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -122,4 +132,25 @@ const selectCustomer = `
 // Customer returns one customer, and false when the store has no such one.
 func (q Queries) Customer(ctx context.Context, store, id uuid.UUID) (Customer, bool, error) {
 	return one[Customer](ctx, q.db, "customer", selectCustomer, store, id)
+}
+
+// PasswordScheme is how many customers of a store have a password that is hashed in
+// one way, and how many of those could not be read when last tried.
+type PasswordScheme struct {
+	Scheme     *string `db:"password_scheme"` // nil for those without a password
+	Customers  int64   `db:"customers"`
+	Unreadable int64   `db:"unreadable"`
+}
+
+const selectPasswordSchemes = `
+	SELECT password_scheme, count(*) AS customers, count(*) FILTER (WHERE password_unreadable) AS unreadable
+	FROM read_core.customers
+	WHERE store_id = $1 AND status <> 'erased'
+	GROUP BY password_scheme
+	ORDER BY customers DESC, password_scheme`
+
+// PasswordSchemes counts the passwords of a store by how they are hashed: those of
+// deleted customers too, for they are kept.
+func (q Queries) PasswordSchemes(ctx context.Context, store uuid.UUID) ([]PasswordScheme, error) {
+	return collect[PasswordScheme](ctx, q.db, "password schemes", selectPasswordSchemes, store)
 }

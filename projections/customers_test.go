@@ -60,7 +60,7 @@ func TestCustomerRow(t *testing.T) {
 	want := projections.Customer{
 		CustomerID: id, StoreID: w.store, LoginID: login, Status: events.StatusActive, Origin: events.OriginStaff,
 		Email: text("Eve@Example.org"), Username: text("eve"), FirstName: text("Eve"), LastName: text("Adams"), Company: text("ACME"),
-		Country: text("DE"), ExternalID: text("c-7"), StatusSince: row.CreatedAt, StatusActorKind: events.ActorReseller,
+		Country: text("DE"), ExternalID: text("c-7"), Tags: []string{}, StatusSince: row.CreatedAt, StatusActorKind: events.ActorReseller,
 		StatusActorID: w.staff.String(), StatusStaffID: &w.staff, CreatedAt: row.CreatedAt, UpdatedAt: row.CreatedAt, Position: w.last.Commit,
 	}
 	if diff := cmp.Diff(want, row); diff != "" || time.Since(row.CreatedAt) > patience {
@@ -179,7 +179,6 @@ func TestCustomerSearch_S0_13_S0_14_S0_15_S1_15(t *testing.T) {
 	}
 }
 
-// TestCustomerOrder_S0_12 sets sign-ins by hand, since no event has them yet.
 func TestCustomerOrder_S0_12(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -187,12 +186,12 @@ func TestCustomerOrder_S0_12(t *testing.T) {
 	for _, p := range []person{{"A", "A", "delta", "a@x.example"}, {"B", "B", "", "b@x.example"}, {"C", "C", "Alpha", "c@x.example"}, {"D", "D", "beta", "d@x.example"}} {
 		ids = append(ids, w.customer(p))
 	}
-	w.then()
-	for i, at := range map[int]int64{0: 1_000, 1: 3_000, 2: 2_000} {
-		if _, err := w.pool.Exec(t.Context(), `UPDATE read_core.customers SET last_sign_in_at = to_timestamp($2), sign_in_rank = -$2 * 1000000 WHERE customer_id = $1`, ids[i], at); err != nil {
-			t.Fatal(err)
-		}
+	for _, i := range []int{1, 0, 2, 1} {
+		w.signsIn(ids[i], address)
 	}
+	w.refused(ids[3], events.RefusedPassword)
+	w.refused(ids[0], events.RefusedCode)
+	w.then()
 	for order, want := range map[projections.CustomerOrder][]uuid.UUID{
 		"":                              {ids[1], ids[2], ids[0], ids[3]},
 		projections.CustomersByCreation: {ids[3], ids[2], ids[1], ids[0]},

@@ -38,6 +38,7 @@ const (
 	SettingBranding    = "branding"
 	SettingPassword    = "password"
 	SettingTwoFactor   = "two_factor"
+	SettingTags        = "tags"
 )
 
 // Description is an event in words for people, with what it changed.

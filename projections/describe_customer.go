@@ -28,6 +28,15 @@ func describeCustomer(e events.CustomerEvent) Description {
 	case events.CustomerExternalIDChanged:
 		d.Event, d.Setting = "External id changed", SettingExternalID
 		d.Changes = changed(personal("external_id", e.Before, e.After))
+	case events.CustomerEmailProvisionalSet:
+		d.Event, d.Setting = choose(e.After, "Email address marked as provisional", "Email address no longer provisional"), SettingEmail
+		d.Changes = []Change{{Field: "email_provisional", Before: e.Before, After: e.After}}
+	case events.CustomerNoteAdded:
+		d.Event = "Note added"
+		d.Changes = changed(personal("note", events.Personal{}, e.Text))
+	case events.CustomerTagsChanged:
+		d.Event, d.Setting = "Tags changed", SettingTags
+		d.Changes = []Change{{Field: "tags", Before: listed(e.Before), After: listed(e.After)}}
 	case events.CustomerSuspended:
 		d.Event = "Account suspended"
 		return d.status(e.Before, e.After, reasons(e.ReasonCode, e.Reason, e.HoldServices)...)

@@ -28,7 +28,7 @@ func describeDomain(e events.DomainEvent) Description {
 		d.Changes = []Change{{Field: SettingPrivacy, Before: e.Before, After: e.After}}
 	case events.DomainNameserversChanged:
 		d.Event, d.Setting = "Nameservers changed", SettingNameservers
-		d.Changes = []Change{{Field: SettingNameservers, Before: hosts(e.Before), After: hosts(e.After)}}
+		d.Changes = []Change{{Field: SettingNameservers, Before: listed(e.Before), After: listed(e.After)}}
 	case events.DomainPushed:
 		d.Category, d.Event, d.Setting = CategoryDomain, "Domain pushed to another customer", SettingOwner
 		d.Changes = changed(
@@ -49,14 +49,14 @@ func periodChanges(name string, owner uuid.UUID, registered, expires time.Time, 
 		{Field: SettingAutoRenew, After: s.AutoRenew},
 		{Field: SettingLock, After: s.Locked},
 		{Field: SettingPrivacy, After: s.Privacy},
-		{Field: SettingNameservers, After: hosts(s.Nameservers)},
+		{Field: SettingNameservers, After: listed(s.Nameservers)},
 	}
 }
 
-// hosts is a list of names that is never nil, so that JSON shows an empty one.
-func hosts(names []string) []string {
-	if names == nil {
+// listed is a list of texts that is never nil, so that JSON shows an empty one.
+func listed(texts []string) []string {
+	if texts == nil {
 		return []string{}
 	}
-	return names
+	return texts
 }

@@ -11,14 +11,14 @@ func describeStore(e events.StoreEvent) Description {
 		d.Event = "Store opened"
 		d.Changes = changed(append([]Change{
 			{Field: SettingName, After: word(e.Name)},
-			{Field: SettingHosts, After: hosts(e.Hosts)},
+			{Field: SettingHosts, After: listed(e.Hosts)},
 		}, brandingChanges(events.Branding{}, e.Branding)...)...)
 	case events.StoreRenamed:
 		d.Event, d.Setting = "Store renamed", SettingName
 		d.Changes = changed(Change{Field: SettingName, Before: word(e.Before), After: word(e.After)})
 	case events.StoreHostsChanged:
 		d.Event, d.Setting = "Host names of the store changed", SettingHosts
-		d.Changes = []Change{{Field: SettingHosts, Before: hosts(e.Before), After: hosts(e.After)}}
+		d.Changes = []Change{{Field: SettingHosts, Before: listed(e.Before), After: listed(e.After)}}
 	case events.StoreMailChanged:
 		d.Event = "Mail settings changed"
 		d.Changes = changed(

@@ -119,7 +119,7 @@ func evolveDomain(row domainRow, env projector.Event) (domainRow, bool) {
 	case events.DomainPrivacySet:
 		row.Privacy = e.After
 	case events.DomainNameserversChanged:
-		row.Nameservers = hosts(e.After)
+		row.Nameservers = listed(e.After)
 	case events.DomainPushed:
 		row.CustomerID = e.ToCustomerID
 	}
@@ -132,7 +132,7 @@ func evolveDomain(row domainRow, env projector.Event) (domainRow, bool) {
 func beginPeriod(before domainRow, env projector.Event, d Domain, s events.DomainSettings) domainRow {
 	d.StoreID, d.CreatedAt, d.Period = env.Metadata.StoreID, recorded(env), before.Period+1
 	d.RegisteredAt, d.ExpiresAt = stored(d.RegisteredAt), stored(d.ExpiresAt)
-	d.AutoRenew, d.Locked, d.Privacy, d.Nameservers = s.AutoRenew, s.Locked, s.Privacy, hosts(s.Nameservers)
+	d.AutoRenew, d.Locked, d.Privacy, d.Nameservers = s.AutoRenew, s.Locked, s.Privacy, listed(s.Nameservers)
 	d.UnicodeName = dnsname.Unicode(d.Name)
 	row := domainRow{Domain: d, Search: searchText(d.Name)}
 	if d.UnicodeName != d.Name {

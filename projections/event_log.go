@@ -80,6 +80,9 @@ var indexEventLog = []string{
 	`CREATE INDEX event_log_customer ON event_log (customer_id, position, prepare) WHERE customer_id IS NOT NULL`,
 	`CREATE INDEX event_log_domain ON event_log (domain_id, position, prepare) WHERE domain_id IS NOT NULL`,
 	`CREATE INDEX event_log_receiver ON event_log (other_customer_id, position, prepare) WHERE other_customer_id IS NOT NULL`,
+	`CREATE INDEX event_log_sign_ins ON event_log (store_id, position, prepare) WHERE type IN ` + signInTypes,
+	`CREATE INDEX event_log_customer_sign_ins ON event_log (customer_id, position, prepare) WHERE type IN ` + signInTypes,
+	`CREATE INDEX event_log_refusals ON event_log (store_id, (data->>'reason'), position, prepare) WHERE type IN ` + refusalTypes,
 	`CREATE INDEX event_log_creation ON event_log (command_id) WHERE type IN ('domain.registered', 'domain.imported')`,
 }
 

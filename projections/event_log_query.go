@@ -26,6 +26,8 @@ type LogFilter struct {
 	Type       string    // stored name of an event
 	Category   Category
 	Setting    string
+	// Public leaves out what the team keeps to itself.
+	Public bool
 	// From and Until bound when it happened: From is included, Until is not.
 	From, Until time.Time
 	// Before is the position of the last row of the page before; zero begins with
@@ -39,7 +41,7 @@ const logColumns = `position, prepare, event_id, store_id, type, category, strea
 	recorded_at, request_id, command_id, data, metadata`
 
 // The values of all log queries: $1 store, $2 and $3 the position to begin
-// before, $4 the limit, $5 to $11 the filter, $12 the customer, $13 the domain.
+// before, $4 the limit, $5 to $12 the filter, $13 and $14 the customer and the domain.
 const (
 	logSource = `
 		SELECT ` + logColumns + `
@@ -52,20 +54,21 @@ const (
 			AND ($8::text = '' OR category = $8)
 			AND ($9::text = '' OR setting = $9)
 			AND ($10::timestamptz IS NULL OR occurred_at >= $10)
-			AND ($11::timestamptz IS NULL OR occurred_at < $11)`
+			AND ($11::timestamptz IS NULL OR occurred_at < $11)
+			AND (NOT $12::boolean OR type NOT IN ('customer.note_added', 'customer.tags_changed'))`
 	logOrder = `
 		ORDER BY position DESC, prepare DESC
 		LIMIT $4`
 
 	selectStoreLog  = logSource + logWhere + logOrder
-	selectDomainLog = logSource + logWhere + ` AND domain_id = $12` + logOrder
+	selectDomainLog = logSource + logWhere + ` AND domain_id = $13` + logOrder
 	// selectCustomerLog merges the two ends of a push: both parts come sorted.
 	selectCustomerLog = `
-		(` + logSource + logWhere + ` AND customer_id = $12` + logOrder + `)
+		(` + logSource + logWhere + ` AND customer_id = $13` + logOrder + `)
 		UNION ALL
-		(` + logSource + logWhere + ` AND other_customer_id = $12 AND customer_id <> $12` + logOrder + `)` + logOrder
+		(` + logSource + logWhere + ` AND other_customer_id = $13 AND customer_id <> $13` + logOrder + `)` + logOrder
 	selectCustomerDomainLog = logSource + logWhere + `
-		AND domain_id = $12 AND (customer_id = $13 OR other_customer_id = $13)` + logOrder
+		AND domain_id = $13 AND (customer_id = $14 OR other_customer_id = $14)` + logOrder
 )
 
 // Log returns a page of the event log, newest first, and the position that the
@@ -91,16 +94,22 @@ func (q Queries) Log(ctx context.Context, f LogFilter) ([]LogRow, events.Positio
 	return rows, events.Position{Commit: last.Position, Prepare: last.Prepare}, nil
 }
 
-// values returns $2 to $11.
+// values returns $2 to $12.
 func (f LogFilter) values(limit int) []any {
-	before := f.Before
-	if before == (events.Position{}) {
-		before = events.Position{Commit: math.MaxInt64, Prepare: math.MaxInt64}
-	}
+	before := newest(f.Before)
 	return []any{
 		before.Commit, before.Prepare, limit, string(f.ActorKind), optional(f.StaffID), f.Type, string(f.Category), f.Setting,
-		optionalTime(f.From), optionalTime(f.Until),
+		optionalTime(f.From), optionalTime(f.Until), f.Public,
 	}
+}
+
+// newest is the position that a page begins before: after everything if there is
+// none.
+func newest(before events.Position) events.Position {
+	if before == (events.Position{}) {
+		return events.Position{Commit: math.MaxInt64, Prepare: math.MaxInt64}
+	}
+	return before
 }
 
 func optionalTime(t time.Time) *time.Time {

@@ -14,7 +14,7 @@ func readSQL() []string {
 	all := []string{
 		selectCustomer, selectDomain, selectStore, selectStoreByHost, selectStores, selectStaff, selectStaffByID,
 		selectAPIKeys, selectAPIKeyByPrefix, selectStoreLog, selectDomainLog, selectCustomerLog, selectCustomerDomainLog,
-		selectLogForward,
+		selectLogForward, selectSignIns, selectCustomerSignIns, selectLastSignIns, selectPasswordSchemes,
 	}
 	for _, l := range customerLists {
 		all = append(all, l.page, l.walk, l.hits)
@@ -40,8 +40,9 @@ func CustomerValues(c Customer) []any {
 	r.rank()
 	return []any{
 		r.CustomerID, r.StoreID, r.LoginID, string(r.Status), r.HoldServices, string(r.Origin), r.Email, r.Username, r.FirstName,
-		r.LastName, r.Company, r.Country, r.ExternalID, r.LastSignInAt, r.LastSignInIP, r.StatusSince, string(r.StatusActorKind),
-		r.StatusActorID, r.StatusStaffID, string(r.ReasonCode), r.CreatedAt, r.UpdatedAt, r.Revision, r.Position,
+		r.LastName, r.Company, r.Country, r.ExternalID, r.EmailProvisional, listed(r.Tags), r.TwoFactor, r.PasswordScheme,
+		r.PasswordUnreadable, r.LastSignInAt, r.LastSignInCommit, r.LastSignInPrepare, r.StatusSince, string(r.StatusActorKind), r.StatusActorID,
+		r.StatusStaffID, string(r.ReasonCode), r.CreatedAt, r.UpdatedAt, r.Revision, r.Position,
 		r.SignInRank, r.UsernameRank, r.Search,
 	}
 }

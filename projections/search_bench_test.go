@@ -89,12 +89,13 @@ func (c *crowd) load(tb testing.TB, pool *pgxpool.Pool, store uuid.UUID, n int) 
 			tb.Fatal(err)
 		}
 	}
-	for _, index := range []string{"sign_in", "status", "created", "username", "search"} {
+	for _, index := range []string{"sign_in", "status", "created", "username", "two_factor", "provisional", "tags", "search"} {
 		exec(`DROP INDEX read_core.customers_` + index)
 	}
 	columns := []string{
 		"customer_id", "store_id", "login_id", "status", "hold_services", "origin", "email", "username", "first_name", "last_name",
-		"company", "country", "external_id", "last_sign_in_at", "last_sign_in_ip", "status_since", "status_actor_kind",
+		"company", "country", "external_id", "email_provisional", "tags", "two_factor", "password_scheme", "password_unreadable",
+		"last_sign_in_at", "last_sign_in_commit", "last_sign_in_prepare", "status_since", "status_actor_kind",
 		"status_actor_id", "status_staff_id", "reason_code", "created_at", "updated_at", "revision", "position", "sign_in_rank",
 		"username_rank", "search",
 	}

@@ -67,7 +67,7 @@ var storesModel = projector.State[uuid.UUID, Store]{
 func evolveStore(row Store, env projector.Event) (Store, bool) {
 	if e, ok := env.Event.(events.StoreCreated); ok {
 		row = Store{
-			StoreID: e.StoreID, Name: e.Name, Hosts: hosts(e.Hosts), LogoURL: e.Branding.LogoURL, Color: e.Branding.Color,
+			StoreID: e.StoreID, Name: e.Name, Hosts: listed(e.Hosts), LogoURL: e.Branding.LogoURL, Color: e.Branding.Color,
 			CreatedAt: recorded(env),
 		}
 	} else if row.StoreID == uuid.Nil {
@@ -77,7 +77,7 @@ func evolveStore(row Store, env projector.Event) (Store, bool) {
 	case events.StoreRenamed:
 		row.Name = e.After
 	case events.StoreHostsChanged:
-		row.Hosts = hosts(e.After)
+		row.Hosts = listed(e.After)
 	case events.StoreBrandingChanged:
 		row.LogoURL, row.Color = e.After.LogoURL, e.After.Color
 	}

@@ -36,6 +36,7 @@ type world struct {
 	store   uuid.UUID
 	staff   uuid.UUID
 	actor   events.Actor
+	from    string // where requests come from
 	heads   map[string]eventstore.Revision
 	last    events.Position
 	waiter  *projector.Waiter
@@ -48,7 +49,7 @@ func newWorld(tb testing.TB) *world {
 
 func newWorldOn(tb testing.TB, pool *pgxpool.Pool) *world {
 	tb.Helper()
-	w := &world{tb: tb, log: startLog(tb), pool: pool, store: uuid.New(), staff: uuid.New(), heads: make(map[string]eventstore.Revision)}
+	w := &world{tb: tb, log: startLog(tb), pool: pool, store: uuid.New(), staff: uuid.New(), from: address, heads: make(map[string]eventstore.Revision)}
 	path := filepath.Join(tb.TempDir(), "master.key")
 	if err := vault.CreateKEKFile(path); err != nil {
 		tb.Fatal(err)
@@ -122,7 +123,7 @@ func (w *world) given(stream string, all ...events.Event) []uuid.UUID {
 		OccurredAt: time.Now().Truncate(time.Millisecond),
 	}
 	if w.actor.Kind != events.ActorSystem {
-		md.Net, _ = events.Net{IP: address, UserAgent: "test"}.Personal()
+		md.Net, _ = events.Net{IP: w.from, UserAgent: "test"}.Personal()
 	}
 	batch := make([]seal.Draft, len(all))
 	ids := make([]uuid.UUID, len(all))
@@ -211,6 +212,33 @@ func (w *world) customer(p person) uuid.UUID {
 	}
 	w.given(events.CustomerStream(id), e)
 	return id
+}
+
+// by appends events by somebody else, from elsewhere.
+func (w *world) by(actor events.Actor, from, stream string, all ...events.Event) {
+	w.tb.Helper()
+	before, beforeFrom := w.actor, w.from
+	w.actor, w.from = actor, from
+	w.given(stream, all...)
+	w.actor, w.from = before, beforeFrom
+}
+
+// signsIn begins a session of a customer.
+func (w *world) signsIn(customer uuid.UUID, from string) {
+	w.tb.Helper()
+	id := uuid.New()
+	w.by(events.Customer(customer, id), from, events.SessionStream(id), events.SessionStarted{
+		SessionID: id, CustomerID: customer, Methods: []events.AuthMethod{events.MethodPassword},
+	})
+}
+
+// refused is an attempt to sign in as a customer that failed.
+func (w *world) refused(customer uuid.UUID, reason events.RefusalReason) {
+	w.tb.Helper()
+	id := uuid.New()
+	w.by(events.Customer(customer, uuid.Nil), "198.51.100.9", events.SessionStream(id), events.SessionRefused{
+		SessionID: id, CustomerID: customer, Reason: reason,
+	})
 }
 
 // domain registers a domain.

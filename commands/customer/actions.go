@@ -14,6 +14,8 @@ const (
 	ActionChangeEmail      Action = "change_email"
 	ActionChangeUsername   Action = "change_username"
 	ActionChangeExternalID Action = "change_external_id"
+	ActionAddNote          Action = "add_note"
+	ActionSetTags          Action = "set_tags"
 	ActionActivate         Action = "activate"
 	ActionSuspend          Action = "suspend"
 	ActionReactivate       Action = "reactivate"
@@ -31,9 +33,11 @@ func Actions(s State, by events.Actor, policies policy.Set) []Action {
 		command Command
 	}{
 		{ActionEditProfile, EditProfile{Profile: events.Profile{Company: otherThan(s.Profile.Company)}}},
-		{ActionChangeEmail, ChangeEmail{Email: otherText(s.Email, "someone@example.invalid")}},
+		{ActionChangeEmail, ChangeEmail{Email: otherText(s.Email, "someone@example.invalid"), Provisional: s.Provisional}},
 		{ActionChangeUsername, ChangeUsername{Username: otherText(s.Username, "someone-else"), Policies: policies}},
 		{ActionChangeExternalID, ChangeExternalID{ExternalID: otherText(s.ExternalID, "x")}},
+		{ActionAddNote, AddNote{By: by, Text: "x"}},
+		{ActionSetTags, SetTags{By: by, Tags: otherTags(s.Tags)}},
 		{ActionActivate, Activate{By: by}},
 		{ActionSuspend, Suspend{By: by, Explained: true, Policies: policies}},
 		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},
@@ -56,6 +60,14 @@ func otherText(p events.Personal, text string) string {
 		return "x" + text
 	}
 	return text
+}
+
+// otherTags returns tags that differ from these.
+func otherTags(tags []string) []string {
+	if len(tags) == 0 {
+		return []string{"x"}
+	}
+	return nil
 }
 
 // otherThan returns a value that differs from p.

@@ -30,6 +30,9 @@ type State struct {
 	Username   events.Personal
 	ExternalID events.Personal
 	Profile    events.Profile
+	// Provisional says that the email address is a stand-in.
+	Provisional bool
+	Tags        []string
 
 	// Resume is the status that a reactivation leads to, Restore the one that a
 	// restoration leads to.
@@ -78,6 +81,10 @@ func Decide(s State, c Command) ([]events.CustomerEvent, error) {
 		return changeEmail(s, c)
 	case ChangeUsername:
 		return changeUsername(s, c)
+	case AddNote:
+		return addNote(s, c)
+	case SetTags:
+		return setTags(s, c)
 	case ChangeExternalID:
 		return changeExternalID(s, c)
 	case Suspend:
@@ -107,6 +114,10 @@ func Evolve(s State, e events.CustomerEvent) State {
 	case events.CustomerEmailChanged:
 		s.Email = e.After
 		s.Standing++
+	case events.CustomerEmailProvisionalSet:
+		s.Provisional = e.After
+	case events.CustomerTagsChanged:
+		s.Tags = e.After
 	case events.CustomerUsernameChanged:
 		s.Username = e.After
 	case events.CustomerExternalIDChanged:

@@ -42,6 +42,7 @@ var (
 	}
 	letInOnHold = events.CustomerReactivated{CustomerID: id, Before: events.StatusSuspended, After: events.StatusActive}
 	banned      = events.CustomerBanned{CustomerID: id, Before: events.StatusActive, After: events.StatusBanned}
+	standIn     = events.CustomerEmailProvisionalSet{CustomerID: id, After: true}
 	deleted     = events.CustomerDeleted{CustomerID: id, Before: events.StatusActive, After: events.StatusDeleted}
 )
 
@@ -77,6 +78,10 @@ func TestCreate(t *testing.T) {
 				return history{e}
 			}(),
 			Again: customer.ErrExists,
+		},
+		{
+			Name: "S4-16 marks a stand-in for an email", When: with(func(c *customer.Create) { c.Provisional = true }),
+			Then: history{created, standIn}, Again: customer.ErrExists,
 		},
 		{Name: "S0-21 names a missing email", When: with(func(c *customer.Create) { c.Email = "" }), Err: customer.ErrInvalid, Field: "email"},
 		{Name: "S0-21 names a missing username", When: with(func(c *customer.Create) { c.Username = "" }), Err: customer.ErrInvalid, Field: "username"},
@@ -135,6 +140,25 @@ func TestChangeIdentifiers(t *testing.T) {
 			Name: "S0-32 changes the email", Given: history{created}, When: customer.ChangeEmail{Email: "ada@lovelace.example"},
 			Then: history{events.CustomerEmailChanged{CustomerID: id, LoginID: login, Before: created.Email, After: events.Clear("ada@lovelace.example")}},
 		},
+		{
+			Name: "S4-16 a stand-in is marked", Given: history{created}, When: customer.ChangeEmail{Email: "ada@lovelace.example", Provisional: true},
+			Then: history{
+				events.CustomerEmailChanged{CustomerID: id, LoginID: login, Before: created.Email, After: events.Clear("ada@lovelace.example")},
+				events.CustomerEmailProvisionalSet{CustomerID: id, After: true},
+			},
+		},
+		{
+			Name: "S4-16 another address ends that", Given: history{created, standIn}, When: customer.ChangeEmail{Email: "ada@lovelace.example"},
+			Then: history{
+				events.CustomerEmailChanged{CustomerID: id, LoginID: login, Before: created.Email, After: events.Clear("ada@lovelace.example")},
+				events.CustomerEmailProvisionalSet{CustomerID: id, Before: true},
+			},
+		},
+		{
+			Name: "S4-16 or the word that this one is theirs", Given: history{created, standIn}, When: customer.ChangeEmail{Email: "ada@example.com"},
+			Then: history{events.CustomerEmailProvisionalSet{CustomerID: id, Before: true}},
+		},
+		{Name: "S4-16 another stand-in stays one", Given: history{created, standIn}, When: customer.ChangeEmail{Email: "ada@example.com", Provisional: true}},
 		{Name: "the email is already so", Given: history{created}, When: customer.ChangeEmail{Email: "ada@example.com"}},
 		{
 			Name: "another spelling is a change", Given: history{created}, When: customer.ChangeEmail{Email: "Ada@example.com"},
@@ -270,10 +294,10 @@ func TestActions(t *testing.T) {
 		by    events.Actor
 		want  []customer.Action
 	}{
-		"active, for staff":     {history{created}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "suspend", "ban", "delete"}},
+		"active, for staff":     {history{created}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend", "ban", "delete"}},
 		"active, for themself":  {history{created}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id"}},
-		"suspended, for staff":  {history{created, suspended}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "reactivate", "ban", "delete"}},
-		"banned, for staff":     {history{created, banned}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "reactivate", "delete"}},
+		"suspended, for staff":  {history{created, suspended}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "reactivate", "ban", "delete"}},
+		"banned, for staff":     {history{created, banned}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "reactivate", "delete"}},
 		"deleted, for staff":    {history{created, deleted}, staff, []customer.Action{"restore"}},
 		"there is no customer":  {nil, staff, []customer.Action{}},
 		"with a company called": {history{created, events.CustomerProfileEdited{CustomerID: id, After: events.Profile{Company: events.Clear("x")}}}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id"}},

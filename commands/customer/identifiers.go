@@ -8,9 +8,11 @@ import (
 	"github.com/stewardhq/steward/internal/policy"
 )
 
-// ChangeEmail changes the address that the customer is reached and found by.
+// ChangeEmail changes the address that the customer is reached and found by, and
+// says whether it is a stand-in until their own is known.
 type ChangeEmail struct {
-	Email string
+	Email       string
+	Provisional bool
 	// Undo says that it goes back to an earlier address by the link sent there.
 	Undo bool
 }
@@ -38,13 +40,16 @@ func changeEmail(s State, c ChangeEmail) ([]events.CustomerEvent, error) {
 	if err != nil {
 		return nil, ErrInvalid.On("email", err.Error())
 	}
-	after := events.Clear(email)
-	if after == s.Email {
-		return nil, nil
+	var decided []events.CustomerEvent
+	if after := events.Clear(email); after != s.Email {
+		decided = append(decided, events.CustomerEmailChanged{
+			CustomerID: s.ID, LoginID: s.LoginID, Before: s.Email, After: after, Undone: c.Undo,
+		})
 	}
-	return []events.CustomerEvent{events.CustomerEmailChanged{
-		CustomerID: s.ID, LoginID: s.LoginID, Before: s.Email, After: after, Undone: c.Undo,
-	}}, nil
+	if c.Provisional != s.Provisional {
+		decided = append(decided, events.CustomerEmailProvisionalSet{CustomerID: s.ID, Before: s.Provisional, After: c.Provisional})
+	}
+	return decided, nil
 }
 
 func changeUsername(s State, c ChangeUsername) ([]events.CustomerEvent, error) {

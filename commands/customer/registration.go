@@ -24,6 +24,9 @@ type Create struct {
 	// become usable by a link, one is sent in any case.
 	Send     events.LinkPurpose
 	Policies policy.Set
+	// Provisional says that the email address is a stand-in until the customer's own
+	// is known.
+	Provisional bool
 }
 
 // Activate makes a pending account usable.
@@ -94,11 +97,15 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 			send = events.LinkWelcome
 		}
 	}
-	return []events.CustomerEvent{events.CustomerCreated{
+	decided := []events.CustomerEvent{events.CustomerCreated{
 		CustomerID: c.CustomerID, LoginID: c.LoginID, Origin: c.Origin, Status: status,
 		Email: events.Clear(email), Username: optional(username), ExternalID: optional(externalID),
 		Profile: withoutEmpty(profile), Send: send,
-	}}, nil
+	}}
+	if c.Provisional {
+		decided = append(decided, events.CustomerEmailProvisionalSet{CustomerID: c.CustomerID, After: true})
+	}
+	return decided, nil
 }
 
 // refuse adds a field to f when there is something wrong with it.

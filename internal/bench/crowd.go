@@ -15,7 +15,8 @@ import (
 
 // crowdColumns are the columns of read_core.customers.
 var crowdColumns = strings.Fields(`customer_id store_id login_id status hold_services origin email username first_name last_name company
-	country external_id last_sign_in_at last_sign_in_ip status_since status_actor_kind status_actor_id status_staff_id reason_code
+	country external_id email_provisional tags two_factor password_scheme password_unreadable last_sign_in_at last_sign_in_commit
+	last_sign_in_prepare status_since status_actor_kind status_actor_id status_staff_id reason_code
 	created_at updated_at revision position sign_in_rank username_rank search`)
 
 // fillCustomers fills the list of customers of an installation with made-up
@@ -113,11 +114,9 @@ func (c *crowd) Values() ([]any, error) {
 	created := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(c.random.IntN(6*365*24*60)) * time.Minute)
 	rank, status, reason := int64(math.MaxInt64), "active", ""
 	var signedIn *time.Time
-	var ip *string
 	if c.random.IntN(3) > 0 {
 		at := created.Add(time.Duration(c.random.IntN(365*24*60*60)) * time.Second)
-		from := fmt.Sprintf("203.0.113.%d", c.random.IntN(256))
-		signedIn, ip, rank = &at, &from, -at.UnixMicro()
+		signedIn, rank = &at, -at.UnixMicro()
 	}
 	switch n := c.random.IntN(100); {
 	case n < 3:
@@ -136,7 +135,7 @@ func (c *crowd) Values() ([]any, error) {
 	}
 	return []any{
 		randomID(c.random), c.storeID, randomID(c.random), status, false, "staff", p.email, p.username, p.first, p.last, company,
-		p.country, nil, signedIn, ip, created, "reseller", c.staffID.String(), c.staffID, reason,
+		p.country, nil, false, []string{}, c.random.IntN(10) == 0, "argon2id", false, signedIn, nil, nil, created, "reseller", c.staffID.String(), c.staffID, reason,
 		created, created, int64(0), int64(c.left), rank, p.username, searchColumn(p),
 	}, nil
 }
