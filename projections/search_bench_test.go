@@ -69,6 +69,10 @@ func (c *crowd) next(store uuid.UUID) projections.Customer {
 	if c.rand.IntN(100) == 0 {
 		row.Status = events.StatusDeleted
 	}
+	row.TwoFactor, row.EmailProvisional = c.made%10 == 0, c.made%5000 == 0
+	if row.Tags = []string{}; c.made%1000 == 0 {
+		row.Tags = []string{"vip"}
+	}
 	if c.signedIn && c.rand.IntN(4) > 0 {
 		last := at.Add(time.Duration(c.rand.Int64N(int64(365 * 24 * time.Hour)))).Truncate(time.Microsecond)
 		row.LastSignInAt = &last
@@ -187,6 +191,16 @@ func searchKinds(n int) []searchKind {
 		}},
 		{"page_by_creation", func(*rand.Rand, *crowd) projections.CustomerFilter {
 			return projections.CustomerFilter{Order: projections.CustomersByCreation}
+		}},
+		{"filter_two_factor", func(*rand.Rand, *crowd) projections.CustomerFilter {
+			return projections.CustomerFilter{TwoFactor: new(true)}
+		}},
+		{"filter_needs_email", func(*rand.Rand, *crowd) projections.CustomerFilter {
+			return projections.CustomerFilter{Provisional: true}
+		}},
+		{"filter_tag", func(*rand.Rand, *crowd) projections.CustomerFilter { return projections.CustomerFilter{Tag: "vip"} }},
+		{"filter_tag_search", func(_ *rand.Rand, c *crowd) projections.CustomerFilter {
+			return projections.CustomerFilter{Tag: "vip", Query: name(c.first.Uint64(), 2)}
 		}},
 		{"search_username", term(func(r *rand.Rand, c *crowd) string {
 			return fmt.Sprintf("%s.%s%d", name(c.first.Uint64(), 2), name(c.last.Uint64(), 3)[:3], r.IntN(n))
