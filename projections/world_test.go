@@ -191,7 +191,7 @@ func (w *world) exact() {
 	w.tb.Helper()
 	w.then()
 	done, err := projector.Rebuild(w.tb.Context(), w.pool, w.log, projections.Core(w.sealer), projector.RebuildOptions{})
-	if err != nil || !done.Report.Same() || len(done.Report.Tables) != 8 {
+	if err != nil || !done.Report.Same() || len(done.Report.Tables) != 9 {
 		w.tb.Fatalf("rebuild: %v %+v", err, done)
 	}
 }
