@@ -133,10 +133,11 @@ func (c *crowd) Values() ([]any, error) {
 	if p.company != "" {
 		company = &p.company
 	}
+	tags := []string{}
 	return []any{
 		randomID(c.random), c.storeID, randomID(c.random), status, false, "staff", p.email, p.username, p.first, p.last, company,
-		p.country, nil, false, []string{}, c.random.IntN(10) == 0, "argon2id", false, signedIn, nil, nil, created, "reseller", c.staffID.String(), c.staffID, reason,
-		created, created, int64(0), int64(c.left), rank, p.username, searchColumn(p),
+		p.country, nil, false, tags, c.random.IntN(10) == 0, "argon2id", false, signedIn, nil, nil, created, "reseller",
+		c.staffID.String(), c.staffID, reason, created, created, int64(0), int64(c.left), rank, p.username, searchColumn(p),
 	}, nil
 }
 
