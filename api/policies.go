@@ -18,7 +18,8 @@ type PolicyView struct {
 	About     string            `json:"about" doc:"What it decides."`
 	Value     string            `json:"value" doc:"What is in force now." example:"true"`
 	Default   string            `json:"default" doc:"What is in force in a store that decided nothing." example:"false"`
-	Values    []PolicyValue     `json:"values" doc:"The values that it can take; none means a text of up to 40 characters."`
+	Values    []PolicyValue     `json:"values" doc:"The values that it can take; none means a number if there is a maximum, else a text of up to 40 characters."`
+	Maximum   int               `json:"maximum,omitempty" doc:"It is a whole number from 0 to this." example:"720"`
 	Scheduled []ScheduledPolicy `json:"scheduled" doc:"What was decided for later."`
 }
 
@@ -68,7 +69,7 @@ func (s *Server) getPolicies(ctx context.Context, in *IDInput) (*PoliciesOutput,
 	out := &PoliciesOutput{ETag: etag(loaded.Revision)}
 	for _, p := range policy.Policies {
 		view := PolicyView{
-			Name: p.Name, About: p.About, Value: inForce.Get(p), Default: p.Default,
+			Name: p.Name, About: p.About, Value: inForce.Get(p), Default: p.Default, Maximum: p.Most,
 			Values: []PolicyValue{}, Scheduled: []ScheduledPolicy{},
 		}
 		for _, v := range p.Values {

@@ -1,6 +1,8 @@
 package customer
 
 import (
+	"time"
+
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/policy"
 )
@@ -22,12 +24,15 @@ const (
 	ActionBan              Action = "ban"
 	ActionDelete           Action = "delete"
 	ActionRestore          Action = "restore"
+	ActionErase            Action = "erase"
+	ActionCancelErasure    Action = "cancel_erasure"
 )
 
 // Actions lists what by could do to a customer in state s with an effect, under
 // the store's policies. It asks the decisions themselves, so it cannot disagree
-// with them.
-func Actions(s State, by events.Actor, policies policy.Set) []Action {
+// with them, but for what they know of other streams: whether there are domains in
+// the way of deleting and erasing.
+func Actions(s State, by events.Actor, policies policy.Set, now time.Time) []Action {
 	trials := []struct {
 		action  Action
 		command Command
@@ -42,8 +47,10 @@ func Actions(s State, by events.Actor, policies policy.Set) []Action {
 		{ActionSuspend, Suspend{By: by, Explained: true, Policies: policies}},
 		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},
 		{ActionBan, Ban{By: by, Explained: true, Policies: policies}},
-		{ActionDelete, Delete{By: by, Explained: true, Policies: policies}},
+		{ActionDelete, Delete{By: by, Explained: true, Policies: policies, Now: now}},
 		{ActionRestore, Restore{By: by}},
+		{ActionErase, RequestErasure{By: by, Explained: true, Policies: policies, Now: now}},
+		{ActionCancelErasure, CancelErasure{By: by, Now: now}},
 	}
 	actions := []Action{}
 	for _, t := range trials {

@@ -42,6 +42,10 @@ type State struct {
 	// Standing counts what ends the links that were sent to the customer: another
 	// address, and being shut out.
 	Standing uint64
+
+	// NamesReleased says that others may have the names of the deleted customer.
+	NamesReleased bool
+	Erasure       Erasure
 }
 
 // Exists reports whether the account was created.
@@ -97,6 +101,16 @@ func Decide(s State, c Command) ([]events.CustomerEvent, error) {
 		return deleteCustomer(s, c)
 	case Restore:
 		return restore(s, c)
+	case RequestErasure:
+		return requestErasure(s, c)
+	case CancelErasure:
+		return cancelErasure(s, c)
+	case Erase:
+		return erase(s, c)
+	case CompleteErasure:
+		return completeErasure(s, c)
+	case Export:
+		return export(s, c)
 	}
 	return nil, fmt.Errorf("customer: no decision for %T", c)
 }
@@ -138,6 +152,8 @@ func Evolve(s State, e events.CustomerEvent) State {
 		s.Standing++
 	case events.CustomerRestored:
 		s.Status, s.Restore = e.After, ""
+	default:
+		return evolveErasure(s, e)
 	}
 	return s
 }
@@ -149,6 +165,9 @@ func changeable(s State) error {
 	case "":
 		return ErrNotFound
 	case events.StatusDeleted:
+		if s.Erasure.Pending() {
+			return ErrErasurePending
+		}
 		return ErrDeleted
 	case events.StatusErased:
 		return ErrErased

@@ -294,17 +294,20 @@ func TestActions(t *testing.T) {
 		by    events.Actor
 		want  []customer.Action
 	}{
-		"active, for staff":     {history{created}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend", "ban", "delete"}},
-		"active, for themself":  {history{created}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id"}},
-		"suspended, for staff":  {history{created, suspended}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "reactivate", "ban", "delete"}},
-		"banned, for staff":     {history{created, banned}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "reactivate", "delete"}},
-		"deleted, for staff":    {history{created, deleted}, staff, []customer.Action{"restore"}},
-		"there is no customer":  {nil, staff, []customer.Action{}},
-		"with a company called": {history{created, events.CustomerProfileEdited{CustomerID: id, After: events.Profile{Company: events.Clear("x")}}}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id"}},
+		"active, for staff":          {history{created}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend", "ban", "delete", "erase"}},
+		"active, for themself":       {history{created}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "erase"}},
+		"suspended, for staff":       {history{created, suspended}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "reactivate", "ban", "delete", "erase"}},
+		"banned, for staff":          {history{created, banned}, staff, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "reactivate", "delete", "erase"}},
+		"deleted, for staff":         {history{created, deleted}, staff, []customer.Action{"restore", "erase"}},
+		"to be erased, for staff":    {history{created, requested}, staff, []customer.Action{"cancel_erasure"}},
+		"to be erased, for themself": {history{created, requested}, self, []customer.Action{}},
+		"erased":                     {history{created, requested, erased}, staff, []customer.Action{}},
+		"there is no customer":       {nil, staff, []customer.Action{}},
+		"with a company called":      {history{created, events.CustomerProfileEdited{CustomerID: id, After: events.Profile{Company: events.Clear("x")}}}, self, []customer.Action{"edit_profile", "change_email", "change_username", "change_external_id", "erase"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, customer.Actions(customer.Decider.Fold(c.given), c.by, nil)); diff != "" {
+			if diff := cmp.Diff(c.want, customer.Actions(customer.Decider.Fold(c.given), c.by, nil, asked)); diff != "" {
 				t.Fatal(diff)
 			}
 		})

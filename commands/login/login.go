@@ -37,6 +37,8 @@ type State struct {
 	Links []Link
 	// Epoch counts what ended all sessions. A session of an earlier one is over.
 	Epoch uint64
+	// Erased says that the login has ended for good.
+	Erased bool
 }
 
 // ErrUnknown is returned when there is no such login.
@@ -71,7 +73,12 @@ func (EndSessions) loginCommand() {}
 
 // Decide says what follows from c, or why it may not happen.
 func Decide(s State, c Command) ([]events.LoginEvent, error) {
+	if s.Erased {
+		return whenErased(c)
+	}
 	switch c := c.(type) {
+	case Erase:
+		return erase(s, c)
 	case SetPassword:
 		if c.Cause == events.PasswordGenerated && s.CredentialID != uuid.Nil {
 			return nil, nil // there is one, which somebody may know
@@ -127,6 +134,8 @@ func Evolve(s State, e events.LoginEvent) State {
 		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
 	case events.LoginLinkUsed:
 		s.Proven = s.Proven || e.Purpose.ChoosesPassword() || e.Purpose == events.LinkActivate
+	case events.LoginErased:
+		return State{LoginID: e.LoginID, CustomerID: e.CustomerID, Epoch: s.Epoch + 1, Erased: true}
 	default:
 		s.TwoFactor = evolveTwoFactor(s.TwoFactor, e)
 	}

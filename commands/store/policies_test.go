@@ -46,7 +46,7 @@ func TestPolicies(t *testing.T) {
 		},
 		{
 			Name: "come as a preset, single ones first", Given: history{created}, When: store.SetPolicies{Preset: "pantry", Set: policy.Set{policy.Deletion.Name: "disabled"}, Now: now},
-			Then: history{policySet(policy.Passwords, "nist", "classic", now), policySet(policy.StaffPassword, "never", "set", now), policySet(policy.Deletion, "soft", "disabled", now), policySet(policy.SuspendedLabel, "Suspended", "Disabled", now)},
+			Then: history{policySet(policy.Passwords, "nist", "classic", now), policySet(policy.StaffPassword, "never", "set", now), policySet(policy.Deletion, "soft", "disabled", now), policySet(policy.ErasureGrace, "72", "0", now), policySet(policy.SuspendedLabel, "Suspended", "Disabled", now)},
 		},
 		{
 			Name: "of a preset replace all others", Given: history{created, needed}, When: store.SetPolicies{Preset: "opensrs", Now: now},

@@ -47,6 +47,9 @@ log. What was decided for a time replaces everything that was to hold from then 
 `)
 	for _, p := range policy.Policies {
 		values := "`" + p.Default + "`, or another text of up to 40 characters"
+		if p.Most > 0 {
+			values = fmt.Sprintf("`%s`, or another whole number from 0 to %d", p.Default, p.Most)
+		}
 		if len(p.Values) > 0 {
 			first, others := "", ""
 			for _, v := range p.Values {

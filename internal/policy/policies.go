@@ -36,7 +36,12 @@ const (
 	ActivationMail = "account_activation"
 
 	DeletionSoft     = "soft"
+	DeletionErase    = "erase"
 	DeletionDisabled = "disabled"
+
+	ReleaseNever    = "never"
+	ReleaseOnDelete = "on_delete"
+	ReleaseOnErase  = "on_erase"
 )
 
 // The policies.
@@ -121,8 +126,22 @@ var (
 		Name: "deletion", Default: DeletionSoft,
 		About: "What deleting a customer does.",
 		Values: []Value{
-			{DeletionSoft, "the account is hidden and can be restored, its names stay taken"},
-			{DeletionDisabled, "deleting is refused: suspend instead"},
+			{DeletionSoft, "the account is hidden and can be restored"},
+			{DeletionErase, "the person is erased when the grace is over, until then that can be cancelled"},
+			{DeletionDisabled, "deleting is refused: suspend instead. A person can be erased all the same"},
+		},
+	}
+	ErasureGrace = Policy{
+		Name: "erasure_grace_hours", Default: "72", Most: 720,
+		About: "How many hours after it was asked for a person is erased.",
+	}
+	ReleaseIdentifiers = Policy{
+		Name: "release_identifiers", Default: ReleaseOnErase,
+		About: "When others can have the email address, username and external id of a customer who is gone.",
+		Values: []Value{
+			{ReleaseNever, "never"},
+			{ReleaseOnDelete, "when the account is deleted or erased; restoring it takes them again, or others if somebody has them"},
+			{ReleaseOnErase, "when the person is erased"},
 		},
 	}
 	SuspendedLabel  = Policy{Name: "suspended_label", Default: "Suspended", About: "What a suspended account is called where people read it."}
@@ -135,6 +154,7 @@ var (
 // Policies lists all, in the order in which they are shown.
 var Policies = []Policy{
 	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, StaffPassword, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
+	ErasureGrace, ReleaseIdentifiers,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
@@ -157,9 +177,11 @@ var Presets = []Preset{
 		UsernameMode.Name: UsernameIsEmail, Deletion.Name: DeletionDisabled, Activation.Name: ActivationLink,
 		WelcomeTemplate.Name: ActivationMail,
 	}},
-	{"pantry", "Logins that staff manage by hand and that are enabled or disabled.", Set{
+	{"pantry", "Logins that staff manage by hand and that are enabled, disabled or deleted for good.", Set{
 		Passwords.Name:      PasswordsClassic,
 		StaffPassword.Name:  StaffPasswordSet,
+		Deletion.Name:       DeletionErase,
+		ErasureGrace.Name:   "0",
 		SuspendedLabel.Name: "Disabled",
 	}},
 }

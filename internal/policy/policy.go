@@ -6,6 +6,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/stewardhq/steward/internal/identity"
@@ -17,8 +18,10 @@ type Policy struct {
 	Name string
 	// About says in a sentence what it decides.
 	About string
-	// Values are those that it can take. A policy without any is a text.
+	// Values are those that it can take. A policy without any is a whole number from
+	// 0 to Most, or a text where Most is 0.
 	Values []Value
+	Most   int
 	// Default is the value in a store that has set none.
 	Default string
 }
@@ -35,6 +38,13 @@ const maxText = 40
 // Check returns value as it is kept. Its error says what is wrong with it, and
 // does not repeat it.
 func (p Policy) Check(value string) (string, error) {
+	if p.Most > 0 {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 || n > p.Most {
+			return "", fmt.Errorf("is not a whole number from 0 to %d", p.Most)
+		}
+		return strconv.Itoa(n), nil
+	}
 	if len(p.Values) == 0 {
 		text, err := identity.Line(value, maxText)
 		if err == nil && text == "" {
@@ -75,3 +85,13 @@ func (s Set) Get(p Policy) string {
 
 // On reports whether a policy of yes or no is on.
 func (s Set) On(p Policy) bool { return s.Get(p) == on }
+
+// Number returns the value of a policy that is a number, its default for one that
+// is none.
+func (s Set) Number(p Policy) int {
+	if n, err := strconv.Atoi(s.Get(p)); err == nil {
+		return n
+	}
+	n, _ := strconv.Atoi(p.Default) // TestTable checks it
+	return n
+}

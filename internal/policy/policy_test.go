@@ -46,3 +46,23 @@ func TestTable(t *testing.T) {
 		t.Error("yes and no are mixed up")
 	}
 }
+
+// A policy that is a number takes whole numbers within its bound, in one spelling.
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"0": "0", "72": "72", "720": "720", "007": "7"} {
+		if got, err := policy.ErasureGrace.Check(value); err != nil || got != want {
+			t.Errorf("%q is kept as %q: %v", value, got, err)
+		}
+	}
+	for _, value := range []string{"", "-1", "721", "1.5", "72h", "a", "99999999999999999999"} {
+		if _, err := policy.ErasureGrace.Check(value); err == nil {
+			t.Errorf("%q was let through", value)
+		}
+	}
+	for n, set := range map[int]policy.Set{72: {}, 5: {"erasure_grace_hours": "5"}} {
+		if got := set.Number(policy.ErasureGrace); got != n {
+			t.Errorf("%v makes %d hours", set, got)
+		}
+	}
+}

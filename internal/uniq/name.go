@@ -22,8 +22,9 @@ func (n Name) same(other Name) bool { return n.Kind == other.Kind && n.Key == ot
 
 // Names says which names e takes for its stream and which it gives up. Personal
 // values must have been opened; an erased one yields nothing. Every event that
-// is not about names yields nothing either: deleting, suspending or banning a
-// customer keeps their names taken.
+// is not about names yields nothing either: suspending or banning a customer keeps
+// their names taken. What an erased customer gives up no event says, since it holds
+// nothing personal; whoever reads the stream knows.
 func Names(e events.Event) (taken, given []Name) {
 	switch e := e.(type) {
 	case events.CustomerCreated:
@@ -34,6 +35,10 @@ func Names(e events.Event) (taken, given []Name) {
 		return change(username(e.Before), username(e.After))
 	case events.CustomerExternalIDChanged:
 		return change(externalID(e.Before), externalID(e.After))
+	case events.CustomerNamesReleased:
+		return nil, slices.Concat(email(e.Email), username(e.Username), externalID(e.ExternalID))
+	case events.CustomerNamesClaimed:
+		return slices.Concat(email(e.Email), username(e.Username), externalID(e.ExternalID)), nil
 	case events.StoreCreated:
 		return hosts(e.Hosts), nil
 	case events.StoreHostsChanged:
@@ -50,7 +55,7 @@ func Names(e events.Event) (taken, given []Name) {
 func BearsNames(e events.Event) bool {
 	switch e.(type) {
 	case events.CustomerCreated, events.CustomerEmailChanged, events.CustomerUsernameChanged,
-		events.CustomerExternalIDChanged, events.StoreCreated, events.StoreHostsChanged,
+		events.CustomerExternalIDChanged, events.CustomerNamesReleased, events.CustomerNamesClaimed, events.CustomerErased, events.StoreCreated, events.StoreHostsChanged,
 		events.StaffCreated, events.StaffEmailChanged:
 		return true
 	}

@@ -125,7 +125,7 @@ func (r *Registry) Holder(ctx context.Context, store uuid.UUID, name Name) (stre
 		if err != nil {
 			return "", false, err
 		}
-		if user.uses(name) {
+		if user.uses(name, res) {
 			return user.stream, true, nil
 		}
 		again, err := r.readReservation(ctx, at)

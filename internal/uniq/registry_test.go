@@ -117,6 +117,59 @@ func TestRegistry(t *testing.T) {
 			}
 			l.wantHistory(res)
 		},
+		"S4-36 releases what an erased customer had, also once nobody can read it": func(l life) {
+			c, other, third := l.newCustomer(), l.newCustomer(), l.newCustomer()
+			l.settle(c.must(l.T, l.names, c.created("0"+l.email)))
+			l.settle(c.must(l.T, l.names, c.changed("0"+l.email, l.email)))
+			erased := c.must(l.T, l.names, c.erased(true))
+			l.wantHolder(nil)
+			l.settle(erased)
+			l.wantHistory(res, con, rel)
+			other.must(l.T, l.names, other.created(l.email))
+			l.wantHolder(other)
+			c.destroy(l.T)
+			l.settle(erased)
+			l.wantHolder(other)
+			l.settle(other.must(l.T, l.names, other.erased(true)))
+			other.destroy(l.T)
+			third.must(l.T, l.names, third.created(l.email))
+			l.wantHolder(third)
+		},
+		"gives the name of somebody whose keys went first to whoever wants it": func(l life) {
+			c, other := l.newCustomer(), l.newCustomer()
+			l.settle(c.must(l.T, l.names, c.created(l.email)))
+			c.must(l.T, l.names, c.erased(true))
+			c.destroy(l.T)
+			other.must(l.T, l.names, other.created(l.email))
+			l.wantHolder(other)
+		},
+		"C2 keeps what an erased customer had, and not what they had before": func(l life) {
+			c, other := l.newCustomer(), l.newCustomer()
+			before := "0" + l.email
+			l.settle(c.must(l.T, l.names, c.created(before)))
+			c.must(l.T, l.names, c.changed(before, l.email)) // not settled
+			erased := c.must(l.T, l.names, c.erased(false))
+			l.settle(erased)
+			c.destroy(l.T)
+			l.settle(erased)
+			l.wantHistory(res, con)
+			l.wantHolder(c)
+			wantFields(l.T, errOf(other.do(l.Context(), l.names, uuid.New(), other.created(l.email))), uniq.ErrNameTaken, "email")
+			other.must(l.T, l.names, other.created(before))
+		},
+		"C2 releases the names of a deleted customer, and takes them again": func(l life) {
+			c, other := l.newCustomer(), l.newCustomer()
+			l.settle(c.must(l.T, l.names, c.created(l.email)))
+			l.settle(c.must(l.T, l.names, events.CustomerNamesReleased{CustomerID: c.id, LoginID: c.login, Email: events.Clear(l.email)}))
+			l.wantHolder(nil)
+			claimed := events.CustomerNamesClaimed{CustomerID: c.id, LoginID: c.login, Email: events.Clear(l.email)}
+			l.settle(c.must(l.T, l.names, claimed))
+			l.wantHistory(res, con, rel, res, con)
+			l.wantHolder(c)
+			c.must(l.T, l.names, events.CustomerNamesReleased{CustomerID: c.id, LoginID: c.login, Email: events.Clear(l.email)})
+			other.must(l.T, l.names, other.created(l.email))
+			wantFields(l.T, errOf(c.do(l.Context(), l.names, uuid.New(), claimed)), uniq.ErrNameTaken, "email")
+		},
 		"releases what was given up": func(l life) {
 			c, other := l.newCustomer(), l.newCustomer()
 			l.settle(c.must(l.T, l.names, c.created(l.email)))

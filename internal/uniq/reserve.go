@@ -120,7 +120,7 @@ func (r *Registry) look(ctx context.Context, md events.Metadata, claim events.Cl
 	}
 	late := w.at.status == reserved && w.at.overdue(r.now())
 	switch {
-	case user.uses(w.name):
+	case user.uses(w.name, w.at):
 		w.verdict = verdictTaken
 		if late && user.past(w.at.claim) {
 			return r.help(ctx, md, *w)

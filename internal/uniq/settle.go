@@ -29,11 +29,16 @@ func (r *Registry) Abandon(ctx context.Context, md events.Metadata, claim events
 // Settle confirms the names that the event of env took and releases those that
 // it gave up, unless its stream has done otherwise since. It does nothing for
 // an event without names and is harmless to repeat. env may be sealed or open.
+// With an erased customer it does so for every name that they ever had: it has to
+// be done before the keys are destroyed.
 //
 // The errors are those of the log and the keys, [ErrContended] and [ErrBehind].
 func (r *Registry) Settle(ctx context.Context, env events.Envelope) error {
 	if !BearsNames(env.Event) {
 		return nil
+	}
+	if _, erased := env.Event.(events.CustomerErased); erased {
+		return r.settleAll(ctx, env)
 	}
 	opened, err := r.open(ctx, []events.Envelope{env})
 	if err != nil {
@@ -42,6 +47,15 @@ func (r *Registry) Settle(ctx context.Context, env events.Envelope) error {
 	taken, given := Names(opened[0].Event)
 	wants := r.wants(env.Metadata.StoreID, append(taken, given...))
 	return r.settle(ctx, r.settling(env), wants, env.Stream, int64(env.Revision))
+}
+
+// settleAll settles every name that the stream of env has ever used.
+func (r *Registry) settleAll(ctx context.Context, env events.Envelope) error {
+	user, err := r.readStream(ctx, env.Stream)
+	if err != nil {
+		return err
+	}
+	return r.settle(ctx, r.settling(env), r.wants(env.Metadata.StoreID, user.ever), env.Stream, int64(env.Revision))
 }
 
 // settle brings the reservations that stream owns in line with what it uses:
@@ -95,7 +109,7 @@ func (r *Registry) settleOne(ctx context.Context, md events.Metadata, w want, us
 		return ErrBehind
 	case !user.past(w.at.claim):
 		return nil // the claim may still be used
-	case !user.uses(w.name):
+	case !user.uses(w.name, w.at):
 		r.crash(pointSettleRelease)
 		return r.write(ctx, w.stream, w.at.revision, events.UniqReleased{Kind: w.name.Kind, Stream: user.stream}, md)
 	case w.at.status == reserved:

@@ -12,10 +12,18 @@ type user struct {
 	stream string
 	tail   int64 // revision of the last event, -1 without any
 	names  []Name
+	ever   []Name // all that it has used, as far as their keys are there
+	// keeps says that whoever is in the stream was erased and keeps the names. Once
+	// nobody can read them any more, a confirmed reservation tells by itself.
+	keeps  bool
+	hidden bool // some names cannot be read any more
 }
 
-// uses reports whether the stream uses the name now.
-func (u user) uses(n Name) bool { return slices.ContainsFunc(u.names, n.same) }
+// uses reports whether the stream uses the name now. at is what the name's own
+// stream says.
+func (u user) uses(n Name, at reservation) bool {
+	return slices.ContainsFunc(u.names, n.same) || u.keeps && u.hidden && at.status == confirmed && at.owned(u.stream)
+}
 
 // past reports whether the stream has moved past a claim, so that the append
 // that it stood for was made or never will be.
@@ -51,7 +59,17 @@ func (r *Registry) readStream(ctx context.Context, stream string) (user, error) 
 		return u, err
 	}
 	for _, env := range bearing {
+		if e, erased := env.Event.(events.CustomerErased); erased {
+			if u.keeps = !e.ReleaseNames; !u.keeps {
+				u.names = nil
+			}
+			continue
+		}
+		for _, f := range events.PersonalFields(env.Event) {
+			u.hidden = u.hidden || f.Value.IsErased()
+		}
 		taken, given := Names(env.Event)
+		u.ever = append(u.ever, taken...)
 		u.names = append(without(u.names, given), taken...)
 	}
 	return u, nil

@@ -139,6 +139,20 @@ func (c *customer) changed(before, after string) events.CustomerEmailChanged {
 	return events.CustomerEmailChanged{CustomerID: c.id, LoginID: c.login, Before: events.Clear(before), After: events.Clear(after)}
 }
 
+func (c *customer) erased(release bool) events.CustomerErased {
+	return events.CustomerErased{CustomerID: c.id, LoginID: c.login, After: events.StatusErased, ReleaseNames: release}
+}
+
+// destroy makes all that is known of the customer unreadable.
+func (c *customer) destroy(t *testing.T) {
+	t.Helper()
+	for _, subject := range c.created("").Creates() {
+		if _, err := c.vault.Erase(t.Context(), subject); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // append writes an event at a claim, as a command does once it has reserved.
 func (c *customer) append(ctx context.Context, command uuid.UUID, claim events.Claim, e events.Event) (events.Envelope, error) {
 	id := events.NewID(command, "", claim.Stream, 0)
