@@ -265,14 +265,3 @@ type PlainInput struct {
 	ID   string `path:"id"`
 	Body *struct{}
 }
-
-// deleteCustomer handles POST /v1/customers/{id}/delete.
-func (s *Server) deleteCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
-	who := callerOf(ctx)
-	return s.onCustomer(ctx, in.ID, customer.Delete{By: who.actor(), Explained: explained(ctx), Policies: who.policies})
-}
-
-// restoreCustomer handles POST /v1/customers/{id}/restore.
-func (s *Server) restoreCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
-	return s.onCustomer(ctx, in.ID, customer.Restore{By: callerOf(ctx).actor()})
-}

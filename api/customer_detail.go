@@ -38,6 +38,7 @@ type CustomerDetail struct {
 	CreatedAt        time.Time          `json:"created_at"`
 	UpdatedAt        time.Time          `json:"updated_at"`
 	Revision         int64              `json:"revision" doc:"The version of all this. As an ETag it reads \"r<revision>\"."`
+	Erasure          *ErasureView       `json:"erasure,omitempty" doc:"Of a customer who is about to be erased, or was."`
 	Links            CustomerLinks      `json:"links"`
 	AvailableActions *[]customer.Action `json:"available_actions,omitempty" doc:"What you could do to the customer now with an effect. Left out while that cannot be known."`
 }
@@ -141,7 +142,7 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 	if state.Tags != nil {
 		d.Tags = &state.Tags
 	}
-	d.Name = customerName(text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username), text(d.Email))
+	d.Name, d.Erasure = customerName(state.Status, text(d.Profile.FirstName), text(d.Profile.LastName), text(d.Profile.Company), text(d.Username), text(d.Email)), erasureView(state)
 	d.Status = CustomerStatus{Value: state.Status, Label: statusLabel(who.policies, state.Status), HoldServices: state.Hold}
 	var by events.Actor
 	for _, env := range history.Events {
@@ -163,7 +164,7 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 	if err != nil {
 		return nil, err
 	}
-	actions := permittedActions(who, state)
+	actions := permittedActions(who, state, s.clock.now())
 	if d.TwoFactor = onOff(credentials.State.TwoFactor.Enabled); credentials.State.TwoFactor.Enabled {
 		left := credentials.State.TwoFactor.Remaining()
 		d.RecoveryCodes = &left
@@ -195,6 +196,9 @@ func (c *CustomerStatus) follow(env events.Envelope) bool {
 	case events.CustomerBanned:
 		c.ReasonCode, c.Reason = e.ReasonCode, reasonText(e.Reason)
 	case events.CustomerDeleted, events.CustomerRestored:
+	case events.CustomerErasureRequested, events.CustomerErasureCancelled:
+	case events.CustomerErased:
+		*c = CustomerStatus{Value: c.Value, Label: c.Label, HoldServices: c.HoldServices}
 	default:
 		return false
 	}
@@ -246,6 +250,8 @@ func actionPermission(action customer.Action, state customer.State) permission {
 		return permitCustomersBan
 	case customer.ActionDelete, customer.ActionRestore:
 		return permitCustomersDelete
+	case customer.ActionErase, customer.ActionCancelErasure:
+		return permitCustomersErase
 	default:
 		return permitCustomersWrite
 	}
@@ -255,9 +261,9 @@ func actionPermission(action customer.Action, state customer.State) permission {
 const actionDisableTwoFactor customer.Action = "disable_2fa"
 
 // permittedActions is what the caller could do to a customer now.
-func permittedActions(who *caller, state customer.State) []customer.Action {
+func permittedActions(who *caller, state customer.State, now time.Time) []customer.Action {
 	permitted := []customer.Action{}
-	for _, action := range customer.Actions(state, who.actor(), who.policies) {
+	for _, action := range customer.Actions(state, who.actor(), who.policies, now) {
 		if who.may(actionPermission(action, state)) || who.isCustomer() && slices.Contains(customerActions, action) {
 			permitted = append(permitted, action)
 		}

@@ -19,7 +19,7 @@ import (
 type CustomerRow struct {
 	Badge        projections.Badge     `json:"badge" enum:"green,yellow,red," doc:"The status as a colour: green active, yellow suspended or pending, red banned, none deleted."`
 	ID           string                `json:"id" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
-	Name         string                `json:"name" doc:"First and last name, or the company, or the username."`
+	Name         string                `json:"name" doc:"First and last name, or the company, or the username. [erased] of somebody who was erased."`
 	Email        *string               `json:"email"`
 	Username     *string               `json:"username"`
 	Company      *string               `json:"company"`
@@ -114,7 +114,7 @@ func (s *Server) listCustomers(ctx context.Context, in *ListCustomersInput) (*Pa
 func customerRow(c projections.Customer, from map[uuid.UUID]events.Net) CustomerRow {
 	return CustomerRow{
 		Badge: c.Badge(), ID: wireid.Format(wireid.Customer, c.CustomerID),
-		Name:  customerName(text(c.FirstName), text(c.LastName), text(c.Company), text(c.Username), text(c.Email)),
+		Name:  customerName(c.Status, text(c.FirstName), text(c.LastName), text(c.Company), text(c.Username), text(c.Email)),
 		Email: c.Email, Username: c.Username, Company: c.Company, ExternalID: c.ExternalID,
 		Status: c.Status, HoldServices: c.HoldServices, TwoFactor: onOff(c.TwoFactor), Provisional: c.EmailProvisional, Tags: c.Tags,
 		LastSignInAt: c.LastSignInAt, LastSignInIP: addressOf(from, c.CustomerID),
@@ -139,7 +139,10 @@ func addressOf(from map[uuid.UUID]events.Net, id uuid.UUID) *string {
 }
 
 // customerName is what to call a customer: the first that there is.
-func customerName(first, last, company, username, email string) string {
+func customerName(status events.CustomerStatus, first, last, company, username, email string) string {
+	if status == events.StatusErased {
+		return projections.ErasedText
+	}
 	name := strings.TrimSpace(first + " " + last)
 	for _, other := range []string{company, username, email} {
 		if name == "" {

@@ -131,7 +131,7 @@ func (s *Server) domainFromRow(ctx context.Context, store, id uuid.UUID) (*Domai
 func ownerView(c customer.State) DomainOwner {
 	return DomainOwner{
 		ID: wireid.Format(wireid.Customer, c.ID), Email: shown(c.Email), Username: shown(c.Username), Status: c.Status,
-		Name: customerName(text(shown(c.Profile.FirstName)), text(shown(c.Profile.LastName)), text(shown(c.Profile.Company)), text(shown(c.Username)), text(shown(c.Email))),
+		Name: customerName(c.Status, text(shown(c.Profile.FirstName)), text(shown(c.Profile.LastName)), text(shown(c.Profile.Company)), text(shown(c.Username)), text(shown(c.Email))),
 		Self: customerPath(c.ID),
 	}
 }

@@ -26,6 +26,8 @@ var customerRoutes = []string{
 	"POST /v1/customers/{id}/change-password",
 	"POST /v1/customers/{id}/set-password",
 	"POST /v1/customers/{id}/request-email-change",
+	"POST /v1/customers/{id}/erase",
+	"POST /v1/customers/{id}/export",
 	"POST /v1/customers/{id}/two-factor/start",
 	"POST /v1/customers/{id}/two-factor/confirm",
 	"POST /v1/customers/{id}/two-factor/renew-codes",
@@ -45,7 +47,7 @@ var choosingRoutes = []string{"POST /v1/customers/{id}/set-password", "POST /v1/
 
 // customerActions are those of a customer's actions that a customer is offered:
 // the ones that customerRoutes has.
-var customerActions = []customer.Action{customer.ActionEditProfile}
+var customerActions = []customer.Action{customer.ActionEditProfile, customer.ActionErase}
 
 // me is how a customer may write their own id.
 const me = "me"

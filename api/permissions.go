@@ -23,6 +23,8 @@ const (
 	permitCustomersSuspend permission = "customers:suspend"
 	permitCustomersBan     permission = "customers:ban"
 	permitCustomersDelete  permission = "customers:delete"
+	permitCustomersErase   permission = "customers:erase"
+	permitCustomersExport  permission = "customers:export"
 	permitDomainsRead      permission = "domains:read"
 	permitDomainsWrite     permission = "domains:write"
 	permitDomainsPush      permission = "domains:push"
@@ -37,7 +39,7 @@ const (
 // permissions lists every permission that a role can have.
 var permissions = []permission{
 	permitStoreRead, permitStoreWrite, permitStaffRead, permitStaffWrite, permitKeysRead, permitKeysWrite,
-	permitCustomersRead, permitCustomersWrite, permitCustomersSuspend, permitCustomersBan, permitCustomersDelete,
+	permitCustomersRead, permitCustomersWrite, permitCustomersSuspend, permitCustomersBan, permitCustomersDelete, permitCustomersErase, permitCustomersExport,
 	permitDomainsRead, permitDomainsWrite, permitDomainsPush, permitLogsRead, permitEventsRead,
 }
 

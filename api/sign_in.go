@@ -266,6 +266,9 @@ func (s *Server) identify(ctx context.Context, shop storefront, name string) (id
 	if who.account, err = customer.Decider.Load(ctx, s.engine, shop.id, events.CustomerStream(id)); err != nil {
 		return identified{}, err
 	}
+	if who.account.State.Status == events.StatusErased { // who keeps the name, and is nobody
+		who.account = decider.Loaded[customer.State]{}
+	}
 	loginID := who.account.State.LoginID
 	if loginID == uuid.Nil {
 		loginID = id

@@ -40,6 +40,7 @@ import (
 type stack struct {
 	engine *decider.Engine
 	vault  *vault.Vault
+	kek    vault.KEK
 	hasher *passwords.Hasher
 	server *api.Server
 	http   *httptest.Server
@@ -240,11 +241,11 @@ func (s *stack) startDatabase(tb testing.TB, dir string) {
 
 func (s *stack) openVault(tb testing.TB, file string) {
 	tb.Helper()
-	kek, err := vault.OpenKEKFile(file)
-	if err != nil {
+	var err error
+	if s.kek, err = vault.OpenKEKFile(file); err != nil {
 		tb.Fatal(err)
 	}
-	if s.vault, err = vault.Open(context.Background(), s.pool, kek); err != nil {
+	if s.vault, err = vault.Open(context.Background(), s.pool, s.kek); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -65,7 +65,7 @@ func openShown(ctx context.Context, opener Opener, envelopes []events.Envelope) 
 func showsPersonal(e events.Event) bool {
 	switch e.(type) {
 	case events.CustomerCreated, events.CustomerProfileEdited, events.CustomerEmailChanged,
-		events.CustomerUsernameChanged, events.CustomerExternalIDChanged,
+		events.CustomerUsernameChanged, events.CustomerExternalIDChanged, events.CustomerNamesClaimed,
 		events.StaffCreated, events.StaffRenamed, events.StaffEmailChanged, events.APIKeyCreated:
 		return true
 	}

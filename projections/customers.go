@@ -240,6 +240,15 @@ func (r *customerRow) change(e events.CustomerEvent, env projector.Event) {
 		r.become(e.After, "", env)
 	case events.CustomerRestored:
 		r.become(e.After, r.ReasonCode, env)
+	case events.CustomerErasureRequested:
+		r.become(e.After, r.ReasonCode, env)
+	case events.CustomerErasureCancelled:
+		r.become(e.After, r.ReasonCode, env)
+	case events.CustomerErased:
+		r.erase()
+		r.become(e.After, "", env)
+	case events.CustomerNamesClaimed:
+		r.Email, r.Username, r.ExternalID = shown(e.Email), shown(e.Username), shown(e.ExternalID)
 	}
 }
 
@@ -290,6 +299,16 @@ func (r *customerRow) edit(e events.CustomerProfileEdited) {
 			*f.column = shown(f.after)
 		}
 	}
+}
+
+// erase removes all that is personal, and how they signed in. Whether the keys were
+// gone when it was put there does not matter then: a rebuild comes to the same row.
+func (r *customerRow) erase() {
+	r.Email, r.Username, r.ExternalID = nil, nil, nil
+	r.FirstName, r.LastName, r.Company, r.Country = nil, nil, nil, nil
+	r.EmailProvisional, r.Tags = false, []string{}
+	r.TwoFactor, r.PasswordScheme, r.PasswordUnreadable = false, nil, false
+	r.LastSignInAt, r.LastSignInCommit, r.LastSignInPrepare = nil, nil, nil
 }
 
 // become sets the status and who set it.

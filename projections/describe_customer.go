@@ -1,6 +1,8 @@
 package projections
 
 import (
+	"strconv"
+
 	"github.com/stewardhq/steward/events"
 )
 
@@ -59,6 +61,27 @@ func describeCustomer(e events.CustomerEvent) Description {
 	case events.CustomerRestored:
 		d.Event = "Account restored"
 		return d.status(e.Before, e.After)
+	case events.CustomerErasureRequested:
+		d.Event = "Erasure asked for"
+		return d.status(e.Before, e.After, Change{Field: "due_at", After: e.DueAt}, Change{Field: "release_names", After: e.ReleaseNames})
+	case events.CustomerErasureCancelled:
+		d.Event = "Erasure cancelled"
+		return d.status(e.Before, e.After)
+	case events.CustomerErased:
+		d.Event = "Person erased"
+		return d.status(e.Before, e.After, Change{Field: "release_names", After: e.ReleaseNames})
+	case events.CustomerErasureCompleted:
+		d.Event = "Erasure completed"
+		d.Changes = []Change{{Field: "destroyed_keys", After: strconv.Itoa(len(e.Keys))}}
+	case events.CustomerNamesReleased:
+		d.Event = "Names released"
+		d.Changes = changed(names(e.Email, e.Username, e.ExternalID, events.Personal{}, events.Personal{}, events.Personal{})...)
+	case events.CustomerNamesClaimed:
+		d.Event = "Names taken again"
+		d.Changes = changed(names(events.Personal{}, events.Personal{}, events.Personal{}, e.Email, e.Username, e.ExternalID)...)
+	case events.CustomerExported:
+		d.Event = "Data of the person exported"
+		d.Changes = changed(personal("purpose", events.Personal{}, e.Purpose))
 	case events.UniqClaimAborted:
 		return describeAbortedClaim()
 	}
@@ -70,6 +93,13 @@ func (d Description) status(before, after events.CustomerStatus, more ...Change)
 	d.Setting = SettingStatus
 	d.Changes = changed(append([]Change{{Field: "status", Before: word(before), After: word(after)}}, more...)...)
 	return d
+}
+
+func names(email, username, externalID, emailAfter, usernameAfter, externalIDAfter events.Personal) []Change {
+	return []Change{
+		personal("email", email, emailAfter), personal("username", username, usernameAfter),
+		personal("external_id", externalID, externalIDAfter),
+	}
 }
 
 func reasons(code events.ReasonCode, text events.Personal, hold bool) []Change {

@@ -39,6 +39,8 @@ func describeLogin(e events.LoginEvent) Description {
 		d.Changes = []Change{{Field: "remaining_recovery_codes", Before: strconv.Itoa(e.Remaining + 1), After: strconv.Itoa(e.Remaining)}}
 	case events.LoginRecoveryCodesRenewed:
 		d.Event = "Recovery codes renewed"
+	case events.LoginErased:
+		d.Event = "Login erased"
 	}
 	return d
 }

@@ -2,9 +2,11 @@ package projections
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // DomainOrder is an order of a list of domains.
@@ -94,4 +96,20 @@ const selectDomain = `
 // Domain returns one domain, and false when the store has no such one.
 func (q Queries) Domain(ctx context.Context, store, id uuid.UUID) (Domain, bool, error) {
 	return one[Domain](ctx, q.db, "domain", selectDomain, store, id)
+}
+
+const selectHolds = `
+	SELECT EXISTS (SELECT FROM read_core.domains WHERE store_id = $1 AND customer_id = $2 AND expires_at > $3)`
+
+// HoldsDomains reports whether a customer holds domains that expire after a time.
+func (q Queries) HoldsDomains(ctx context.Context, store, customer uuid.UUID, after time.Time) (bool, error) {
+	rows, err := q.db.Query(ctx, selectHolds, store, customer, after)
+	if err != nil {
+		return false, fmt.Errorf("look for domains: %w", err)
+	}
+	holds, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil {
+		return false, fmt.Errorf("look for domains: %w", err)
+	}
+	return holds, nil
 }

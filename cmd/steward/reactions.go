@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/erasure"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/seal"
 	"github.com/stewardhq/steward/internal/uniq"
@@ -39,9 +40,9 @@ place, because the database was restored or replaced, does not start by itself:
 it might repeat, or leave out, what it does.
 
 With --to now it leaves out all that happened so far; with a position it goes on
-after that one, 0 being the beginning. The reactions reservations (names) and
-credentials (keys of old secrets) do no harm when they repeat: --to 0 is right
-for them.`,
+after that one, 0 being the beginning. The reactions reservations (names),
+credentials (keys of what ended) and erasures (who waits to be erased) do no harm
+when they repeat: --to 0 is right for them.`,
 		Example: `  steward reactions reset all --to 0 --reason "restored the database"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,8 +87,8 @@ for them.`,
 }
 
 // reactionsOf lists what follows from events.
-func reactionsOf(names *uniq.Registry, keys reactions.Eraser) []reactions.Reaction {
-	return []reactions.Reaction{reactions.Reservations(names), reactions.Credentials(keys)}
+func reactionsOf(names *uniq.Registry, keys reactions.Keys) []reactions.Reaction {
+	return []reactions.Reaction{reactions.Reservations(names), reactions.Credentials(keys), erasure.Reaction()}
 }
 
 func reactionNames() []string {

@@ -17,9 +17,11 @@ import (
 
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/erasure"
 	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
+	"github.com/stewardhq/steward/internal/sessions"
 	"github.com/stewardhq/steward/internal/vault"
 	"github.com/stewardhq/steward/projections"
 )
@@ -94,6 +96,10 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 		return nil
 	})
 	group.Go(func() error {
+		service.erasures.Run(running)
+		return nil
+	})
+	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
@@ -133,6 +139,7 @@ type service struct {
 	api       *api.Server
 	projector *projector.Projector
 	reactions *reactions.Router
+	erasures  *erasure.Erasures
 }
 
 func (s *system) newService(ctx context.Context) (*service, error) {
@@ -151,8 +158,14 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	checkpoints := reactions.NewCheckpoints(s.pool, began.LogID)
+	if again, err := reactions.Reerase(ctx, s.pool, s.store, checkpoints, s.vault); err != nil {
+		return nil, fmt.Errorf("compare the vault with what was erased: %w", err)
+	} else if again > 0 {
+		s.log.WarnContext(ctx, "the vault held keys that had been destroyed: it was restored from a backup, and they are destroyed again", "keys", again)
+	}
 	reacting, err := reactions.NewRouter(reactions.Config{
-		Log: s.store, Checkpoints: reactions.NewCheckpoints(s.pool, began.LogID),
+		Log: s.store, Checkpoints: checkpoints,
 		Reactions: reactionsOf(engine.Names, s.vault), Logger: s.log,
 	})
 	if err != nil {
@@ -183,5 +196,8 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting}, nil
+	erasures := erasure.New(erasure.Config{
+		Pool: s.pool, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(s.pool), Keys: s.vault, Logger: s.log,
+	})
+	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures}, nil
 }

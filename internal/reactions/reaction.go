@@ -40,29 +40,3 @@ func Reservations(names *uniq.Registry) Reaction {
 		},
 	}
 }
-
-// Eraser destroys keys; [vault.Vault] is one.
-type Eraser interface {
-	Erase(ctx context.Context, subject events.Subject) ([]events.KeyCommitment, error)
-}
-
-// Credentials is the reaction that destroys the keys of secrets which an event
-// ended: nobody can read an old password's hash out of the log, or the secret of an
-// app that was given up.
-func Credentials(keys Eraser) Reaction {
-	return Reaction{
-		Name: "credentials", FromStart: true,
-		Wants: func(e events.Event) bool {
-			_, ends := e.(events.Ender)
-			return ends
-		},
-		Handle: func(ctx context.Context, _ pgx.Tx, env events.Envelope) error {
-			for _, subject := range env.Event.(events.Ender).Ends() {
-				if _, err := keys.Erase(ctx, subject); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-}

@@ -166,3 +166,11 @@ func (s *Sessions) Sweep(ctx context.Context, now time.Time) (int64, error) {
 	}
 	return tag.RowsAffected(), nil
 }
+
+// Forget removes all sessions of a customer. It fails with [postgres.ErrUnavailable].
+func (s *Sessions) Forget(ctx context.Context, storeID, customerID uuid.UUID) error {
+	if _, err := s.pool.Exec(ctx, `DELETE FROM ops.sessions WHERE store_id = $1 AND customer_id = $2`, storeID, customerID); err != nil {
+		return postgres.Failed("remove sessions", err)
+	}
+	return nil
+}

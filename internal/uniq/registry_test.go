@@ -135,6 +135,20 @@ func TestRegistry(t *testing.T) {
 			third.must(l.T, l.names, third.created(l.email))
 			l.wantHolder(third)
 		},
+		"S4-37 lets somebody who was erased in one store come to another of the same platform": func(l life) {
+			platform := l.registry(func(c *uniq.Config) { c.Scope = events.ScopePlatform })
+			elsewhere := &world{log: l.log, vault: l.vault, sealer: l.sealer, store: uuid.New()}
+			c, other := l.newCustomer(), elsewhere.newCustomer()
+			if err := platform.Settle(l.Context(), c.must(l.T, platform, c.created(l.email))); err != nil {
+				l.Fatal(err)
+			}
+			wantFields(l.T, errOf(other.do(l.Context(), platform, uuid.New(), other.created(l.email))), uniq.ErrNameTaken, "email")
+			if err := platform.Settle(l.Context(), c.must(l.T, platform, c.erased(true))); err != nil {
+				l.Fatal(err)
+			}
+			c.destroy(l.T)
+			other.must(l.T, platform, other.created(l.email))
+		},
 		"gives the name of somebody whose keys went first to whoever wants it": func(l life) {
 			c, other := l.newCustomer(), l.newCustomer()
 			l.settle(c.must(l.T, l.names, c.created(l.email)))

@@ -10,12 +10,11 @@ import (
 	"github.com/stewardhq/steward/events"
 )
 
-// Bounds of the cache. Its lifetime is how long another process may go on
-// using a key after its erasure.
-const (
-	cacheSize     = 10_000
-	cacheLifetime = time.Minute
-)
+// CacheLifetime is how long another process may go on using a key after its
+// erasure.
+const CacheLifetime = time.Minute
+
+const cacheSize = 10_000
 
 // cache holds the keys used last, erased ones included: they are what a page
 // of an erased person's history asks for again and again.

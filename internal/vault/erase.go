@@ -63,3 +63,29 @@ func (v *Vault) Erase(ctx context.Context, subject events.Subject) ([]events.Key
 	}
 	return destroyed, nil
 }
+
+// Survivors returns those of the subjects that have a key, or no fence. After an
+// erasure there are none, unless the vault was restored from a backup that is older.
+// It fails with [ErrDatabaseUnavailable].
+func (v *Vault) Survivors(ctx context.Context, subjects []events.Subject) ([]events.Subject, error) {
+	rows, err := v.pool.Query(ctx, `
+		SELECT s
+		FROM unnest($1::text[]) AS s
+		WHERE EXISTS (SELECT FROM vault.keys WHERE subject = s AND state = 'active')
+			OR NOT EXISTS (SELECT FROM vault.keys WHERE subject = s)
+		ORDER BY s`, texts(subjects))
+	if err != nil {
+		return nil, databaseError("look for keys", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (events.Subject, error) {
+		var text string
+		if err := row.Scan(&text); err != nil {
+			return events.Subject{}, err
+		}
+		return events.ParseSubject(text)
+	})
+	if err != nil {
+		return nil, databaseError("look for keys", err)
+	}
+	return found, nil
+}

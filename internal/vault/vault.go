@@ -34,7 +34,7 @@ type binding struct {
 // under, and with [ErrDatabaseUnavailable]. A vault that belongs to no log opens:
 // it serves nothing but [Vault.Init].
 func Open(ctx context.Context, pool *pgxpool.Pool, kek KEK) (*Vault, error) {
-	v := &Vault{pool: pool, kek: kek, cache: newCache(cacheSize, cacheLifetime, time.Now)}
+	v := &Vault{pool: pool, kek: kek, cache: newCache(cacheSize, CacheLifetime, time.Now)}
 	if err := v.load(ctx); err != nil {
 		return nil, err
 	}
