@@ -111,6 +111,13 @@ func (s *Server) onCustomer(ctx context.Context, text string, command customer.C
 
 // onCustomerIf handles a command that permitted may refuse in some states.
 func (s *Server) onCustomerIf(ctx context.Context, text string, command customer.Command, permitted func(customer.State) error) (*CommandOutput, error) {
+	return s.onCustomerFrom(ctx, text, func(_ context.Context, state customer.State) (customer.Command, error) {
+		return command, permitted(state)
+	})
+}
+
+// onCustomerFrom handles a command that is made from the state.
+func (s *Server) onCustomerFrom(ctx context.Context, text string, command func(context.Context, customer.State) (customer.Command, error)) (*CommandOutput, error) {
 	id, err := pathID(wireid.Customer, text)
 	if err != nil {
 		return nil, err
@@ -119,9 +126,7 @@ func (s *Server) onCustomerIf(ctx context.Context, text string, command customer
 	if err != nil {
 		return nil, err
 	}
-	out, err := customer.Decider.HandleFrom(ctx, s.engine, events.CustomerStream(id), func(_ context.Context, state customer.State) (customer.Command, error) {
-		return command, permitted(state)
-	}, r)
+	out, err := customer.Decider.HandleFrom(ctx, s.engine, events.CustomerStream(id), command, r)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/wireid"
@@ -47,10 +45,10 @@ func (s *Server) eraseCustomer(ctx context.Context, in *EraseInput) (*CommandOut
 			return nil, err
 		}
 	}
-	if command.HoldsDomains, err = s.holdsDomains(ctx, id); err != nil {
-		return nil, err
-	}
-	out, err := customer.Decider.Handle(ctx, s.engine, events.CustomerStream(id), command, r)
+	out, err := customer.Decider.HandleFrom(ctx, s.engine, events.CustomerStream(id), func(ctx context.Context, state customer.State) (_ customer.Command, err error) {
+		command.HoldsDomains, err = s.holdsDomains(ctx, state, command.Force && !who.isCustomer())
+		return command, err
+	}, r)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +60,14 @@ func (s *Server) cancelErasure(ctx context.Context, in *PlainInput) (*CommandOut
 	return s.onCustomer(ctx, in.ID, customer.CancelErasure{By: callerOf(ctx).actor(), Now: s.clock.now()})
 }
 
-// holdsDomains reports whether a customer of the caller's store holds domains that
-// have not expired. Who holds what the log tells domain by domain only, so this asks
-// the read model, once it has got as far as the log is now.
-func (s *Server) holdsDomains(ctx context.Context, id uuid.UUID) (bool, error) {
+// holdsDomains reports whether a customer of the caller's store who is about to go
+// holds domains that have not expired. Who holds what the log tells domain by domain
+// only, so this asks the read model, once it has got as far as the log is now; who
+// sends force need not wait for that.
+func (s *Server) holdsDomains(ctx context.Context, state customer.State, force bool) (bool, error) {
+	if force || !state.Exists() || state.Erasure.Pending() || state.Status == events.StatusErased {
+		return false, nil
+	}
 	head, err := s.engine.Log.Head(ctx)
 	if err != nil {
 		return false, err
@@ -73,7 +75,7 @@ func (s *Server) holdsDomains(ctx context.Context, id uuid.UUID) (bool, error) {
 	if err := s.waiter.Wait(ctx, head); err != nil {
 		return false, err
 	}
-	return s.queries.HoldsDomains(ctx, callerOf(ctx).storeID, id, s.clock.now())
+	return s.queries.HoldsDomains(ctx, callerOf(ctx).storeID, state.ID, s.clock.now())
 }
 
 // DeleteInput deletes a customer.
@@ -88,18 +90,14 @@ type DeleteInput struct {
 // deleteCustomer handles POST /v1/customers/{id}/delete.
 func (s *Server) deleteCustomer(ctx context.Context, in *DeleteInput) (*CommandOutput, error) {
 	who := callerOf(ctx)
-	id, err := pathID(wireid.Customer, in.ID)
-	if err != nil {
-		return nil, err
-	}
 	c := customer.Delete{By: who.actor(), Explained: explained(ctx), Policies: who.policies, Now: s.clock.now()}
 	if in.Body != nil {
 		c.Force = in.Body.Force
 	}
-	if c.HoldsDomains, err = s.holdsDomains(ctx, id); err != nil {
-		return nil, err
-	}
-	return s.onCustomer(ctx, in.ID, c)
+	return s.onCustomerFrom(ctx, in.ID, func(ctx context.Context, state customer.State) (_ customer.Command, err error) {
+		c.HoldsDomains, err = s.holdsDomains(ctx, state, c.Force || state.Status == events.StatusDeleted)
+		return c, err
+	})
 }
 
 // RestoreInput restores a customer.

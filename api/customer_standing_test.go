@@ -36,7 +36,7 @@ func TestCustomer_S0_33_S0_36_S1_33_to_S1_38_Standing(t *testing.T) {
 	h.owner("POST", path+"/ban", map[string]any{"reason_code": "fraud"}).want(200)
 	h.unchanged(func() { h.owner("POST", path+"/suspend", nil).refused(409, "customer_banned") })
 	h.owner("POST", path+"/reactivate", nil).want(200)
-	last := h.owner("POST", path+"/delete", nil).want(200)
+	last := h.owner("POST", path+"/delete", map[string]any{"force": true}).want(200)
 	h.unchanged(func() {
 		h.owner("POST", path+"/delete", nil).want(200)
 		h.owner("POST", path+"/ban", nil).refused(409, "customer_deleted")

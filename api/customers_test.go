@@ -137,7 +137,7 @@ func TestCustomer_S0_16_S1_17_S0_63_DetailAtOnce(t *testing.T) {
 		detail.str("status.by.label") != "Reseller" {
 		t.Errorf("detail %s", detail.raw)
 	}
-	want := []string{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend", "ban", "delete"}
+	want := []string{"edit_profile", "change_email", "change_username", "change_external_id", "add_note", "set_tags", "suspend", "ban", "delete", "erase"}
 	if diff := cmp.Diff(want, detail.texts("available_actions")); diff != "" {
 		t.Error(diff)
 	}
@@ -191,8 +191,9 @@ func TestCustomer_AvailableActionsAreWhatTheCommandsAccept(t *testing.T) {
 		"change_external_id": {"change-external-id", map[string]any{"external_id": "other"}}, "ban": {"ban", nil},
 		"delete": {"delete", nil}, "restore": {"restore", nil}, "add_note": {"notes", map[string]any{"text": "x"}},
 		"set_tags": {"set-tags", map[string]any{"tags": []string{"vip"}}},
+		"erase": {"erase", nil}, "cancel_erasure": {"cancel-erasure", nil},
 	}
-	for n, before := range [][]string{nil, {"suspend"}, {"ban"}, {"delete"}, {"suspend", "delete"}} {
+	for n, before := range [][]string{nil, {"suspend"}, {"ban"}, {"delete"}, {"suspend", "delete"}, {"erase"}, {"delete", "erase"}} {
 		id, _ := h.customer("customer" + strconv.Itoa(n))
 		for _, command := range before {
 			h.owner("POST", "/v1/customers/"+id+"/"+command, nil).want(200)

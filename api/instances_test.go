@@ -212,7 +212,7 @@ func anyOperation(random *rand.Rand, customers int) operation {
 	case 4:
 		op.path, op.command = "ban", customer.Ban{By: by}
 	case 5:
-		op.path, op.command = "delete", customer.Delete{By: by}
+		op.path, op.command = "delete", customer.Delete{By: by, Force: true}
 	case 6:
 		op.path, op.command = "restore", customer.Restore{By: by}
 	}
@@ -226,7 +226,11 @@ func perform(h *harness, id, path string) *observed {
 	if path != "" {
 		method, address = http.MethodPost, address+"/"+path
 	}
-	r, err := h.request(context.Background(), method, address, nil, "Authorization", "Bearer "+h.keys[events.RoleOwner])
+	var said any
+	if path == "delete" { // without force it would ask a read model, and nobody keeps one here
+		said = map[string]any{"force": true}
+	}
+	r, err := h.request(context.Background(), method, address, said, "Authorization", "Bearer "+h.keys[events.RoleOwner])
 	if err != nil {
 		return nil
 	}

@@ -52,6 +52,8 @@ func bodyFor(path string) any {
 		return map[string]any{"tags": []string{"vip"}}
 	case strings.HasSuffix(path, "/notes"):
 		return map[string]any{"text": "x"}
+	case strings.HasSuffix(path, "/export"):
+		return map[string]any{"purpose": "x"}
 	case strings.Contains(path, "/set-"):
 		return map[string]any{"value": true}
 	case strings.HasSuffix(path, "/change-email"):
