@@ -104,7 +104,7 @@ func (d *demo) changes(ctx context.Context, customers []demoCustomer, domains []
 		change{"/v1/customers/" + customers[5].id + "/reactivate", map[string]any{"release_services": true}},
 		change{"/v1/customers/" + customers[11].id + "/ban", map[string]any{"reason_code": "terms_violation", "reason": "Sent spam from three domains."}},
 		change{"/v1/customers/" + customers[7].id + "/change-email", map[string]any{"email": "frances@new-address.example.com"}},
-		change{"/v1/customers/" + customers[20].id + "/delete", map[string]any{}},
+		change{"/v1/customers/" + customers[20].id + "/delete", map[string]any{"force": true}},
 	)
 	for _, c := range all {
 		if err := d.post(ctx, c.path, c.body, nil); err != nil {
