@@ -218,6 +218,16 @@ func TestErasure_S4_TheStoreDecides(t *testing.T) {
 		e.owner("POST", "/v1/customers", account("three")).refused(409, "name_taken", "email", "username")
 		e.visit("/v1/sign-in", map[string]any{"name": "three", "password": "x"}).refused(401, "invalid_credentials")
 	})
+	t.Run("C25 domains that stay with the erased account can be pushed", func(t *testing.T) {
+		id, _ := e.customer("held")
+		heir, _ := e.customer("heir")
+		domain, _ := e.domain("left.com", id)
+		e.owner("POST", "/v1/customers/"+id+"/erase", map[string]any{"force": true}).want(200)
+		e.carryOut()
+		to := map[string]any{"to": map[string]any{"customer_id": heir}}
+		e.push(domain, to, "Steward-Reason", "about somebody who is gone").refused(409, "subject_erased")
+		e.push(domain, to).want(200)
+	})
 	t.Run("C2 S1-41 names are free with the deletion", func(t *testing.T) {
 		decide(map[string]any{"preset": "clientxcms", "policies": map[string]any{"username_mode": "required", "release_identifiers": "on_delete"}})
 		id, _ := e.customer("four")

@@ -30,6 +30,7 @@ type ExportOutput struct{ Body Export }
 type Export struct {
 	EventID    string          `json:"event_id" doc:"The event that says that this was given out; none with dry_run, which gives nothing out."`
 	ExportedAt time.Time       `json:"exported_at"`
+	Link       *ExportLink     `json:"link,omitempty" doc:"Where the customer finds the same, as they see it."`
 	Customer   CustomerDetail  `json:"customer"`
 	Sessions   []ExportSession `json:"sessions" doc:"Attempts to sign in and what came of them, the oldest first."`
 	Domains    []DomainRow     `json:"domains" doc:"Those that the customer holds now. What became of others is in the log."`
@@ -71,17 +72,22 @@ func (s *Server) exportCustomer(ctx context.Context, in *ExportInput) (*ExportOu
 	if err != nil {
 		return nil, err
 	}
-	out := &ExportOutput{Body: Export{
-		ExportedAt: r.At.UTC(), Sessions: []ExportSession{}, Domains: []DomainRow{}, Log: []LogEntry{},
-	}}
+	out := &ExportOutput{Body: emptyExport(r.At)}
 	if r.DryRun {
 		return out, nil
 	}
 	out.Body.EventID = wireid.Format(wireid.Event, done.EventIDs[0])
+	if out.Body.Link, err = s.exportLink(exportTicket{who.storeID, id, done.EventIDs[0], r.At.Add(exportLinkTime)}); err != nil {
+		return nil, err
+	}
 	if err := s.waiter.Wait(ctx, done.Position); err != nil {
 		return nil, err
 	}
 	return out, s.collect(ctx, id, &out.Body)
+}
+
+func emptyExport(at time.Time) Export {
+	return Export{ExportedAt: at.UTC(), Sessions: []ExportSession{}, Domains: []DomainRow{}, Log: []LogEntry{}}
 }
 
 // collect fills an export from the log and the read models.

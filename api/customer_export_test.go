@@ -3,6 +3,7 @@ package api_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stewardhq/steward/events"
 )
@@ -66,6 +67,22 @@ func TestExport_EverythingThatIsKnown(t *testing.T) {
 			t.Error("a password's hash is in it")
 		}
 	})
+	t.Run("by a link", func(t *testing.T) {
+		r := h.owner("POST", path, map[string]any{"purpose": "x"}, "Steward-Reason", "our own words").want(200)
+		link := r.str("link.path")
+		got := h.send("GET", link, nil).want(200)
+		if got.str("event_id") != r.str("event_id") || got.str("customer.email") != "ada@example.com" || len(got.list("log")) != len(r.list("log")) || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("the link leads to %s", got.raw)
+		}
+		if strings.Contains(string(got.raw), "Olivia") || strings.Contains(string(got.raw), "our own words") || !strings.Contains(string(r.raw), "our own words") {
+			t.Error("the link shows what the team sees")
+		}
+		h.send("GET", link+"x", nil).refused(404, "export_over")
+		h.send("GET", link[:len(link)-1], nil).refused(404, "export_over")
+		if strings.Contains(h.logs.String(), strings.TrimPrefix(link, "/v1/exports/")) {
+			t.Error("the link was logged")
+		}
+	})
 	t.Run("to the customer", func(t *testing.T) {
 		h.as(session, "POST", path, map[string]any{"purpose": "mine"}).refused(403, "wrong_password")
 		h.as(session, "POST", "/v1/customers/"+other+"/export", map[string]any{"purpose": "x", "password": goodPassword}).refused(404, "customer_not_found")
@@ -77,4 +94,24 @@ func TestExport_EverythingThatIsKnown(t *testing.T) {
 			t.Error("she sees who is behind Reseller")
 		}
 	})
+}
+
+// A link is good for ten minutes, and not for somebody who was erased since.
+func TestExport_TheLinkEnds(t *testing.T) {
+	t.Parallel()
+	e := newErasing(t)
+	e.owner("POST", "/v1/stores/"+e.storeID()+"/set-policies", map[string]any{"preset": "pantry"}).want(200)
+	id, _ := e.customer("ada")
+	link := func() string {
+		return e.owner("POST", "/v1/customers/"+id+"/export", map[string]any{"purpose": "x"}).want(200).str("link.path")
+	}
+	old := link()
+	e.now.advance(10 * time.Minute)
+	e.send("GET", old, nil).refused(404, "export_over")
+	last := link()
+	e.send("GET", last, nil).want(200)
+	e.owner("POST", "/v1/customers/"+id+"/delete", nil).want(200)
+	e.send("GET", last, nil).want(200)
+	e.sweep()
+	e.send("GET", last, nil).refused(404, "export_over")
 }

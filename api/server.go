@@ -218,6 +218,7 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/erase", permitCustomersErase, "Erase: shut the customer out, and forget them when the store's grace is over", customers, 0}, s.eraseCustomer)
 	add(s, route{p, "/v1/customers/{id}/cancel-erasure", permitCustomersErase, "Take an erasure back, until it is due", customers, 0}, s.cancelErasure)
 	add(s, route{p, "/v1/customers/{id}/export", permitCustomersExport, "Get everything that is known of a customer", customers, 0}, s.exportCustomer)
+	add(s, route{g, "/v1/exports/{token}", permitAnyone, "Get an export by its link, within ten minutes", customers, 0}, s.getExport)
 	add(s, route{g, "/v1/customers/{id}/domains", permitDomainsRead, "List a customer's domains", customers, 0}, s.listCustomerDomains)
 	add(s, route{g, "/v1/customers/{id}/log", permitLogsRead, "Read a customer's event log", customers, 0}, s.listCustomerLog)
 	add(s, route{g, "/v1/customers/{id}/suspensions", permitCustomersRead, "Read why and when a customer was suspended, banned and let back in", customers, 0}, s.listSuspensions)
