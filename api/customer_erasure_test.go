@@ -40,10 +40,12 @@ func TestErasure_S4_34_S4_35_S4_36_NothingIsLeft(t *testing.T) {
 	e.push(domain, map[string]any{"to": map[string]any{"customer_id": heir}}, "Steward-Reason", "canary words").want(200)
 	e.owner("POST", path+"/suspend", map[string]any{"reason": "canary words"}).want(200)
 	e.owner("POST", path+"/reactivate", nil).want(200)
+	e.owner("POST", path+"/notes", map[string]any{"text": "canary note"}).want(200)
+	e.visit("/v1/forgot-password", map[string]any{"email": "canary.one@example.org"}, browser...).want(202)
 	e.owner("POST", path+"/change-email", map[string]any{"email": "canary.two@example.org"}).want(200)
 	e.owner("POST", path+"/change-external-id", map[string]any{"external_id": "canary-crm-9"}).want(200)
 	e.visit("/v1/sign-in", map[string]any{"name": "canaryuser", "password": "wrong"}, browser...).refused(401, "invalid_credentials")
-	canaries := []string{"canary.one@", "canary.two@", "canaryuser", "Canaria", "Byrdsong", "55501234", "Canarytown", "198.51.100.77", "CanaryBrowser", "canary words", "canary-crm-9"}
+	canaries := []string{"canary.one@", "canary.two@", "canaryuser", "Canaria", "Byrdsong", "55501234", "Canarytown", "198.51.100.77", "CanaryBrowser", "canary words", "canary note", "canary-crm-9"}
 	before := e.everywhere()
 	for _, canary := range canaries {
 		if len(where(before, canary)) == 0 {

@@ -191,7 +191,7 @@ func TestCustomer_AvailableActionsAreWhatTheCommandsAccept(t *testing.T) {
 		"change_external_id": {"change-external-id", map[string]any{"external_id": "other"}}, "ban": {"ban", nil},
 		"delete": {"delete", nil}, "restore": {"restore", nil}, "add_note": {"notes", map[string]any{"text": "x"}},
 		"set_tags": {"set-tags", map[string]any{"tags": []string{"vip"}}},
-		"erase": {"erase", nil}, "cancel_erasure": {"cancel-erasure", nil},
+		"erase":    {"erase", nil}, "cancel_erasure": {"cancel-erasure", nil},
 	}
 	for n, before := range [][]string{nil, {"suspend"}, {"ban"}, {"delete"}, {"suspend", "delete"}, {"erase"}, {"delete", "erase"}} {
 		id, _ := h.customer("customer" + strconv.Itoa(n))

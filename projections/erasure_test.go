@@ -25,6 +25,8 @@ func TestErasedCustomer_S4_35(t *testing.T) {
 	}
 	w.given(stream, created)
 	w.given(stream, events.CustomerSuspended{CustomerID: id, Before: "active", After: "suspended", ReasonCode: events.ReasonFraud, HoldServices: true, Reason: events.Clear("stolen card")})
+	w.given(stream, events.CustomerTagsChanged{CustomerID: id, Before: []string{}, After: []string{"vip"}})
+	w.given(stream, events.CustomerEmailProvisionalSet{CustomerID: id, After: true})
 	w.then()
 	w.given(stream, events.CustomerErasureRequested{CustomerID: id, Before: "suspended", After: "deleted", DueAt: time.Now().UTC(), ReleaseNames: true})
 	w.then()
@@ -46,9 +48,9 @@ func TestErasedCustomer_S4_35(t *testing.T) {
 	w.then()
 	row := w.mustCustomer(id)
 	want := projections.Customer{
-		CustomerID: id, StoreID: w.store, LoginID: login, Status: events.StatusErased, HoldServices: true, Origin: events.OriginStaff,
+		CustomerID: id, StoreID: w.store, LoginID: login, Status: events.StatusErased, HoldServices: true, Origin: events.OriginStaff, Tags: []string{},
 		StatusSince: row.StatusSince, StatusActorKind: events.ActorReseller, StatusActorID: w.staff.String(), StatusStaffID: &w.staff,
-		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Revision: 5, Position: w.last.Commit,
+		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Revision: 7, Position: w.last.Commit,
 	}
 	if diff := cmp.Diff(want, row); diff != "" {
 		t.Fatalf("erased (-want +got):\n%s", diff)
@@ -65,10 +67,10 @@ func TestErasedCustomer_S4_35(t *testing.T) {
 		t.Errorf("what it is found by is %q", search)
 	}
 	entries, _, err := w.queries.ReadLog(t.Context(), w.sealer, projections.LogFilter{StoreID: w.store, CustomerID: id})
-	if err != nil || len(entries) != 6 {
+	if err != nil || len(entries) != 8 {
 		t.Fatalf("the log: %d entries, %v", len(entries), err)
 	}
-	if first := entries[5]; first.Changes[2] != (projections.Change{Field: "email", After: projections.ErasedText}) {
+	if first := entries[7]; first.Changes[2] != (projections.Change{Field: "email", After: projections.ErasedText}) {
 		t.Errorf("the log opens to %v", first.Changes)
 	}
 	w.exact()
