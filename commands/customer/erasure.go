@@ -84,7 +84,7 @@ func requestErasure(s State, c RequestErasure) ([]events.CustomerEvent, error) {
 			return nil, err
 		}
 	}
-	if c.HoldsDomains && !(staff && c.Force) {
+	if c.HoldsDomains && (!staff || !c.Force) {
 		return nil, ErrHoldsDomains
 	}
 	grace := time.Duration(c.Policies.Number(policy.ErasureGrace)) * time.Hour

@@ -92,8 +92,10 @@ func TestFrozenUntilErased(t *testing.T) {
 		{Name: "no suspension", Given: given, When: customer.Suspend{By: staff}, Err: customer.ErrErasurePending},
 		{Name: "no restoration", Given: given, When: customer.Restore{By: staff}, Err: customer.ErrErasurePending},
 		{Name: "deleting finds it so", Given: given, When: customer.Delete{By: staff, Now: asked}},
-		{Name: "what is known is given out", Given: given, When: customer.Export{By: staff, Purpose: "request 7"}, Anew: true,
-			Then: history{events.CustomerExported{CustomerID: id, Purpose: events.Clear("request 7")}}},
+		{
+			Name: "what is known is given out", Given: given, When: customer.Export{By: staff, Purpose: "request 7"}, Anew: true,
+			Then: history{events.CustomerExported{CustomerID: id, Purpose: events.Clear("request 7")}},
+		},
 	})
 }
 
