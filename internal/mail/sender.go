@@ -69,11 +69,11 @@ func (s *Sender) Send(ctx context.Context, l Letter) error {
 	if utf8, _ := session.Extension("SMTPUTF8"); e.international && !utf8 {
 		return rejected("the server cannot send to or from addresses beyond ASCII")
 	}
-	err = client.SendWithSMTPClient(session, e.msg)
-	if err == nil || e.msg.IsDelivered() { // what goes wrong afterwards takes nothing back
-		return nil
+	// Without a reset afterwards, the server's answer to the content is the last thing that can go wrong.
+	if err := client.SendWithSMTPClient(session, e.msg); err != nil {
+		return undelivered(ctx, err)
 	}
-	return undelivered(ctx, err)
+	return nil
 }
 
 func (s *Sender) client(e envelope, line *connection) (*gomail.Client, error) {

@@ -153,6 +153,11 @@ func TestNothingGetsIntoTheHeaders(t *testing.T) {
 	if len(m.Header["Bcc"])+len(m.Header["X-Evil"]) > 0 || m.Header.Get("Subject") != "x Bcc: evil@evil.example X-Evil: 1" {
 		t.Errorf("headers %v", m.Header)
 	}
+	for _, header := range []string{"From", "To"} {
+		if a, err := m.Header.AddressList(header); err != nil || len(a) != 1 || a[0].Name != "x Bcc: evil@evil.example X-Evil: 1" {
+			t.Errorf("%s: %v, %v", header, a, err)
+		}
+	}
 }
 
 func TestLettersThatCannotBeSent(t *testing.T) {
