@@ -50,6 +50,11 @@ test-long: need-go need-gcc ## Run the tests with their long campaigns: more cra
 	$(call say,Testing $(PKGS) at length)
 	@STEWARD_TEST_LONG=1 CGO_ENABLED=1 $(WITHPG) $(GO) test -race -shuffle=on -count=1 -timeout=6h $(TESTFLAGS) $(PKGS)
 
+.PHONY: coverage-of-seeds
+coverage-of-seeds: need-go ## List every row of the seed documents with the passing test that names it, and the open ones
+	$(call say,Testing $(PKGS) for the table)
+	@{ $(WITHPG) $(GO) test -json -vet=off $(PKGS) || true; } | $(GO) run ./internal/seeds/coverage
+
 .PHONY: contract-suite
 contract-suite: need-go ## Build bin/eventstore-contract, one file that tests the server in STEWARD_TEST_EVENTSTORE_URL
 	$(call say,Building $(CONTRACT))

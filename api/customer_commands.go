@@ -11,6 +11,7 @@ import (
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
+	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/policy"
 	"github.com/stewardhq/steward/internal/wireid"
 )
@@ -197,6 +198,16 @@ func (s *Server) changeCustomerExternalID(ctx context.Context, in *ChangeExterna
 func (s *Server) activateCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
 	return s.onCustomer(ctx, in.ID, customer.Activate{By: callerOf(ctx).actor()})
 }
+
+// reviewDetails handles POST /v1/customers/{id}/review-details.
+func (s *Server) reviewDetails(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
+	if !callerOf(ctx).isCustomer() {
+		return nil, errOwnReview
+	}
+	return s.onCustomer(ctx, in.ID, customer.ReviewDetails{})
+}
+
+var errOwnReview = fault.New(fault.Forbidden, "customer_only", "only customers review their own details")
 
 // ShutOutInput suspends or bans.
 type ShutOutInput struct {

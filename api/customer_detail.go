@@ -31,6 +31,7 @@ type CustomerDetail struct {
 	Tags             *[]string          `json:"tags,omitempty" doc:"What the team sorts the customer under. Customers do not see it."`
 	Status           CustomerStatus     `json:"status"`
 	Login            CustomerLogin      `json:"login"`
+	Onboarding       string             `json:"onboarding,omitempty" enum:"password_required,review_details,ready" doc:"What a customer still has to do whose account the team opened: follow the link and choose a password, then look at their details. Left out while that cannot be known."`
 	TwoFactor        string             `json:"two_factor,omitempty" enum:"Enabled,Disabled" doc:"Two-factor authentication. Left out while that cannot be known."`
 	RecoveryCodes    *int               `json:"recovery_codes_left,omitempty" doc:"With two-factor authentication: how many recovery codes are left."`
 	Profile          ProfileView        `json:"profile"`
@@ -164,6 +165,7 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 	if err != nil {
 		return nil, err
 	}
+	d.Onboarding = onboarding(state, credentials.State)
 	actions := permittedActions(who, state, s.clock.now())
 	if d.TwoFactor = onOff(credentials.State.TwoFactor.Enabled); credentials.State.TwoFactor.Enabled {
 		left := credentials.State.TwoFactor.Remaining()
@@ -174,6 +176,18 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 	}
 	d.AvailableActions = &actions
 	return &CustomerOutput{ETag: etag(history.Revision), Body: d.to(who)}, nil
+}
+
+// onboarding is what a customer still has to do.
+func onboarding(account customer.State, credentials login.State) string {
+	switch {
+	case !credentials.Chosen:
+		return "password_required"
+	case credentials.Welcomed && !account.Reviewed:
+		return "review_details"
+	default:
+		return "ready"
+	}
 }
 
 // to leaves out what the caller is not to see: the team's own remarks.

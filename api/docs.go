@@ -25,14 +25,31 @@ var docFiles embed.FS
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// linkFiles are the page that the links in mails lead to where a store has none of its
+// own.
+//
+//go:embed pages/links.html pages/links.js
+var linkFiles embed.FS
+
+// linkPolicy permits the page behind links its own script, and to ask us.
+const linkPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; " +
+	"form-action 'none'; frame-ancestors 'none'"
+
 // pages adds what is not part of the documented API to the router.
 func (s *Server) pages() {
 	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
 	s.router.Method(http.MethodGet, "/metrics", metrics)
 	s.router.Get("/openapi.json", s.serveSpec(func() []byte { return s.spec.json }, "application/openapi+json"))
 	s.router.Get("/openapi.yaml", s.serveSpec(func() []byte { return s.spec.yaml }, "application/openapi+yaml"))
-	s.router.Get("/", s.servePage("index.html", "default-src 'none'; frame-ancestors 'none'"))
-	s.router.Get("/docs", s.servePage("docs.html", docsPolicy))
+	s.router.Get("/", s.servePage(docFiles, "docs/index.html", "default-src 'none'; frame-ancestors 'none'"))
+	s.router.Get("/docs", s.servePage(docFiles, "docs/docs.html", docsPolicy))
+	s.router.Get("/links", s.servePage(linkFiles, "pages/links.html", linkPolicy))
+	s.router.Get("/links.js", s.servePage(linkFiles, "pages/links.js", linkPolicy))
+	if s.mailbox != nil {
+		s.router.Handle("/mailbox", s.mailbox)
+		s.router.Handle("/mailbox.json", s.mailbox)
+		s.router.Handle("/mailbox/*", s.mailbox)
+	}
 	s.router.Get("/docs/{file}", s.serveDocFile)
 }
 
@@ -43,15 +60,19 @@ func (s *Server) serveSpec(spec func() []byte, contentType string) http.HandlerF
 	}
 }
 
-func (s *Server) servePage(name, policy string) http.HandlerFunc {
+func (s *Server) servePage(files embed.FS, name, policy string) http.HandlerFunc {
+	contentType := "text/html; charset=utf-8"
+	if strings.HasSuffix(name, ".js") {
+		contentType = "text/javascript; charset=utf-8"
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		content, err := docFiles.ReadFile("docs/" + name)
+		content, err := files.ReadFile(name)
 		if err != nil {
 			s.refuse(r.Context(), fmt.Errorf("read page: %w", err)).write(w)
 			return
 		}
 		w.Header().Set("Content-Security-Policy", policy)
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Type", contentType)
 		_, _ = w.Write(content) // the caller is gone
 	}
 }

@@ -85,6 +85,7 @@ var idKinds = map[string]wireid.Kind{
 	"customer_id": wireid.Customer, "from_customer_id": wireid.Customer, "to_customer_id": wireid.Customer,
 	"domain_id": wireid.Domain, "event_id": wireid.Event, "store_id": wireid.Store, "staff_id": wireid.Staff,
 	"api_key_id": wireid.APIKey, "login_id": wireid.Login, "command_id": wireid.Command, "session_id": wireid.Session,
+	"mail_id": wireid.Mail, "cause_id": wireid.Event,
 }
 
 func publicID(id uuid.UUID, field string) any {

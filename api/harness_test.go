@@ -43,7 +43,7 @@ func (s *stack) newStore(t *testing.T) *harness {
 	}
 	founded, err := api.Bootstrap{
 		FingerprintKey: fingerprints,
-		LogID:          s.vault.LogID(), IdentityScope: events.ScopeStore, KeyChecks: s.vault.Checks(),
+		LogID:          s.vault.LogID(), IdentityScope: s.scope, KeyChecks: s.vault.Checks(),
 		StoreName: "Shop", Hosts: []string{"shop-" + uuid.NewString() + ".example.com"},
 		OwnerEmail: "olivia@example.com", OwnerName: "Olivia Owner", Roles: events.Roles,
 	}.Run(t.Context(), s.engine)

@@ -33,7 +33,7 @@ func TestOpenAPI_INT_01_IsValidAndComplete(t *testing.T) {
 		t.Errorf("the YAML holds %d bytes of JSON, the JSON %d: %v", len(text), len(spec.raw), err)
 	}
 	// Pages for people, and the documents themselves.
-	undocumented := []string{"GET /", "GET /docs", "GET /docs/{file}", "GET /metrics", "GET /openapi.json", "GET /openapi.yaml"}
+	undocumented := []string{"GET /", "GET /docs", "GET /docs/{file}", "GET /links", "GET /links.js", "GET /metrics", "GET /openapi.json", "GET /openapi.yaml"}
 	err = h.server.Walk(func(method, path string) {
 		item := doc.Paths.Find(path)
 		if item != nil && item.GetOperation(method) != nil {

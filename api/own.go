@@ -25,6 +25,7 @@ var customerRoutes = []string{
 	"POST /v1/customers/{id}/end-sessions",
 	"POST /v1/customers/{id}/change-password",
 	"POST /v1/customers/{id}/set-password",
+	"POST /v1/customers/{id}/review-details",
 	"POST /v1/customers/{id}/request-email-change",
 	"POST /v1/customers/{id}/erase",
 	"POST /v1/customers/{id}/export",

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write golden files anew")
 func idKindOf(path string) wireid.Kind {
 	for prefix, kind := range map[string]wireid.Kind{
 		"/v1/customers/": wireid.Customer, "/v1/domains/": wireid.Domain, "/v1/staff/": wireid.Staff,
-		"/v1/stores/": wireid.Store, "/v1/api-keys/": wireid.APIKey,
+		"/v1/stores/": wireid.Store, "/v1/api-keys/": wireid.APIKey, "/v1/mails/": wireid.Mail,
 	} {
 		if strings.HasPrefix(path, prefix) {
 			return kind
@@ -40,6 +40,10 @@ func bodyFor(path string) any {
 		return map[string]any{"preset": "pantry"}
 	case strings.HasSuffix(path, "/set-password"):
 		return map[string]any{"new_password": goodPassword}
+	case strings.HasSuffix(path, "/change-mail"):
+		return map[string]any{"mail": map[string]any{}}
+	case strings.HasSuffix(path, "/mails"):
+		return map[string]any{"subject": "a", "body": "b"}
 	case strings.HasSuffix(path, "/send-link"):
 		return map[string]any{"purpose": "reset"}
 	case strings.HasSuffix(path, "/request-email-change"):
@@ -149,7 +153,7 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 	other.read("/v1/log", key)
 	foreign := map[wireid.Kind]string{
 		wireid.Customer: customer, wireid.Domain: domain, wireid.Staff: other.staffID(events.RoleSupport),
-		wireid.Store: other.storeID(), wireid.APIKey: key.str("id"),
+		wireid.Store: other.storeID(), wireid.APIKey: key.str("id"), wireid.Mail: unknown(wireid.Mail),
 	}
 	routes := 0
 	before, otherBefore := len(h.facts()), len(other.facts())
@@ -165,7 +169,7 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 			switch {
 			case strings.HasSuffix(line.Path, "/push"):
 				want = 428
-			case strings.HasSuffix(line.Path, "/change-password"), strings.HasSuffix(line.Path, "/request-email-change"), strings.Contains(line.Path, "/two-factor/") && !strings.HasSuffix(line.Path, "/disable"):
+			case strings.HasSuffix(line.Path, "/change-password"), strings.HasSuffix(line.Path, "/request-email-change"), strings.HasSuffix(line.Path, "/review-details"), strings.Contains(line.Path, "/two-factor/") && !strings.HasSuffix(line.Path, "/disable"):
 				want = 403 // not for staff at all
 			}
 			if r.status != want {

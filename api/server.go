@@ -50,6 +50,8 @@ type Config struct {
 	Links *onetime.Deriver
 	// ThrottleKey keys what attempts are counted by.
 	ThrottleKey []byte
+	// Mailbox shows the mails that a development captures, at /mailbox; nil for none.
+	Mailbox http.Handler
 	// Registry receives the metrics and is what /metrics shows; by default an
 	// empty one.
 	Registry *prometheus.Registry
@@ -89,6 +91,7 @@ type Server struct {
 
 	hasher   *passwords.Hasher
 	links    *onetime.Deriver
+	mailbox  http.Handler
 	throttle *throttle.Throttle
 	sessions *sessions.Sessions
 
@@ -135,7 +138,7 @@ func New(c Config) (*Server, error) {
 		engine: c.Engine, pool: c.Pool, queries: projections.NewQueries(c.Pool), waiter: projector.NewWaiter(c.Pool, c.Group, c.Projector),
 		projector: c.Projector, reactions: c.Reactions, log: c.Logger, registry: c.Registry, requests: requests,
 		logID: c.LogID, tokens: sealing, fingerprintKey: c.FingerprintKey,
-		hasher: c.Hasher, links: c.Links, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
+		hasher: c.Hasher, links: c.Links, mailbox: c.Mailbox, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
 	}
 	s.clock.wall = c.Now
 	s.router = chi.NewMux()
@@ -176,6 +179,10 @@ func (s *Server) routes() {
 	add(s, route{g, "/v1/stores/{id}/policies", permitStoreRead, "Read what the store decides for itself, and the presets", store, 0}, s.getPolicies)
 	add(s, route{p, "/v1/stores/{id}/set-policies", permitStoreWrite, "Decide policies, now or from a time on", store, 0}, s.setPolicies)
 
+	add(s, route{p, "/v1/stores/{id}/change-mail", permitStoreWrite, "Change whom mails come from and where their links lead", store, 0}, s.changeStoreMail)
+	add(s, route{g, "/v1/mail-templates", permitStoreRead, "List every mail that there is", store, 0}, s.listMailTemplates)
+	add(s, route{g, "/v1/mail-templates/{name}/preview", permitStoreRead, "See a mail as this store sends it", store, 0}, s.previewMail)
+
 	const team = "Team"
 	add(s, route{g, "/v1/staff", permitStaffRead, "List the team", team, 0}, s.listStaff)
 	add(s, route{p, "/v1/staff", permitStaffWrite, "Add a team member", team, 0}, s.createStaff)
@@ -200,6 +207,7 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/change-username", permitCustomersWrite, "Change the username", customers, 0}, s.changeCustomerUsername)
 	add(s, route{p, "/v1/customers/{id}/change-external-id", permitCustomersWrite, "Change the id in your own systems", customers, 0}, s.changeCustomerExternalID)
 	add(s, route{p, "/v1/customers/{id}/activate", permitCustomersWrite, "Confirm a pending account", customers, 0}, s.activateCustomer)
+	add(s, route{p, "/v1/customers/{id}/review-details", permitCustomersWrite, "Say that one has looked at one's own details", customers, 0}, s.reviewDetails)
 	add(s, route{g, "/v1/customers/{id}/sessions", permitCustomersRead, "List the sessions that a customer has", customers, 0}, s.listSessions)
 	add(s, route{p, "/v1/customers/{id}/end-sessions", permitCustomersWrite, "End all sessions of a customer", customers, 0}, s.endSessions)
 	add(s, route{p, "/v1/customers/{id}/change-password", permitCustomersWrite, "Change one's own password", customers, 0}, s.changePassword)
@@ -210,6 +218,9 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/two-factor/confirm", permitCustomersWrite, "Turn one's own second factor on, and get recovery codes once", customers, 0}, s.confirmTwoFactor)
 	add(s, route{p, "/v1/customers/{id}/two-factor/renew-codes", permitCustomersWrite, "Get new recovery codes for oneself, once", customers, 0}, s.renewRecoveryCodes)
 	add(s, route{p, "/v1/customers/{id}/two-factor/disable", permitCustomersSuspend, "Disable two-factor authentication for good", customers, 0}, s.disableTwoFactor)
+	add(s, route{g, "/v1/customers/{id}/mails", permitCustomersRead, "List the mails to a customer, and what became of them", customers, 0}, s.listMails)
+	add(s, route{p, "/v1/customers/{id}/mails", permitCustomersWrite, "Write a customer a mail", customers, 0}, s.writeMail)
+	add(s, route{p, "/v1/mails/{id}/resend", permitCustomersWrite, "Send a mail once more, to the address that the customer has now", customers, 0}, s.resendMail)
 	add(s, route{p, "/v1/customers/{id}/suspend", permitCustomersSuspend, "Suspend: shut the customer out until reactivated", customers, 0}, s.suspendCustomer)
 	add(s, route{p, "/v1/customers/{id}/reactivate", permitCustomersSuspend, "Let a suspended or banned customer back in", customers, 0}, s.reactivateCustomer)
 	add(s, route{p, "/v1/customers/{id}/ban", permitCustomersBan, "Ban: shut the customer out for good", customers, 0}, s.banCustomer)

@@ -38,6 +38,7 @@ import (
 // stack is Steward whole: a node behind its socket, a database, a projector, the
 // server. Faults can be put between it and the node or the database.
 type stack struct {
+	scope  events.IdentityScope
 	engine *decider.Engine
 	vault  *vault.Vault
 	kek    vault.KEK
@@ -94,7 +95,13 @@ func (b *lockedBuffer) String() string {
 // startStack starts everything; it ends with tb.
 func startStack(tb testing.TB) *stack {
 	tb.Helper()
-	s := startInstances(tb, 1)[0]
+	return startStackOf(tb, events.ScopeStore)
+}
+
+// startStackOf is startStack for names that are unique within a scope.
+func startStackOf(tb testing.TB, scope events.IdentityScope) *stack {
+	tb.Helper()
+	s := startInstancesOf(tb, scope, 1)[0]
 	projecting, err := projector.New(projector.Config{Group: s.group(), Pool: s.pool, Log: s.engine.Log})
 	if err != nil {
 		tb.Fatal(err)
@@ -123,13 +130,18 @@ func startStack(tb testing.TB) *stack {
 // included, belongs to the first.
 func startInstances(tb testing.TB, n int) []*stack {
 	tb.Helper()
+	return startInstancesOf(tb, events.ScopeStore, n)
+}
+
+func startInstancesOf(tb testing.TB, scope events.IdentityScope, n int) []*stack {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "api") // a socket's path has little room
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	node := startNode(tb, dir)
-	first := &stack{logs: &lockedBuffer{}, now: &testClock{}, hasher: must(passwords.New(passwords.Config{Params: passwords.Weak()}))}
+	first := &stack{scope: scope, logs: &lockedBuffer{}, now: &testClock{}, hasher: must(passwords.New(passwords.Config{Params: passwords.Weak()}))}
 	first.startDatabase(tb, dir)
 	file := filepath.Join(dir, "master.key")
 	if err := vault.CreateKEKFile(file); err != nil {
@@ -166,9 +178,11 @@ func (s *stack) decide(tb testing.TB, socket, node string) {
 	tb.Cleanup(func() { _ = log.Close() })
 	sealer := seal.New(s.vault)
 	s.engine = must(decider.NewEngine(decider.Config{Log: log, Sealer: sealer, Names: uniq.New(uniq.Config{
-		Log: log, Sealer: sealer, IndexKey: must(s.vault.Secret(vault.SecretIndex)), Scope: events.ScopeStore,
+		Log: log, Sealer: sealer, IndexKey: must(s.vault.Secret(vault.SecretIndex)), Scope: s.scope,
 	})}))
 }
+
+func (s *stack) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(s.logs, nil)) }
 
 func (s *stack) group() projector.Group { return projections.Core(s.engine.Sealer) }
 
@@ -181,7 +195,7 @@ func (s *stack) serve(tb testing.TB, projecting *projector.Projector) {
 		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
 		ThrottleKey: must(s.vault.Secret(vault.SecretFingerprint)), Hasher: s.hasher,
 		Links:    must(onetime.New(must(s.vault.SecretVersions(vault.SecretToken)))),
-		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewJSONHandler(s.logs, nil)), Now: s.now.now,
+		Registry: prometheus.NewRegistry(), Logger: s.logger(), Now: s.now.now,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Version: "test",
 	})
 	if err != nil {

@@ -70,6 +70,7 @@ var decoders = map[string]decoder{
 	TypeCustomerRestored:          decode[CustomerRestored],
 	TypeCustomerActivated:         decode[CustomerActivated],
 	TypeCustomerMailRequested:     decode[CustomerMailRequested],
+	TypeCustomerDetailsReviewed:   decode[CustomerDetailsReviewed],
 
 	TypeCustomerEmailProvisionalSet: decode[CustomerEmailProvisionalSet],
 	TypeCustomerNoteAdded:           decode[CustomerNoteAdded],

@@ -16,6 +16,7 @@ const (
 	TypeCustomerRestored          = "customer.restored"
 	TypeCustomerActivated         = "customer.activated"
 	TypeCustomerMailRequested     = "customer.mail_requested"
+	TypeCustomerDetailsReviewed   = "customer.details_reviewed"
 
 	TypeCustomerEmailProvisionalSet = "customer.email_provisional_set"
 	TypeCustomerNoteAdded           = "customer.note_added"
@@ -138,6 +139,12 @@ type CustomerActivated struct {
 	Method     ActivationMethod `json:"method"`
 }
 
+// CustomerDetailsReviewed ends the welcome of a customer whose account somebody else
+// opened: they looked at what it says of them.
+type CustomerDetailsReviewed struct {
+	CustomerID uuid.UUID `json:"customer_id"`
+}
+
 // CustomerMailRequested sends the customer a mail that somebody of the team wrote.
 type CustomerMailRequested struct {
 	CustomerID uuid.UUID `json:"customer_id"`
@@ -224,6 +231,7 @@ func (CustomerBanned) EventType() string            { return TypeCustomerBanned 
 func (CustomerDeleted) EventType() string           { return TypeCustomerDeleted }
 func (CustomerActivated) EventType() string         { return TypeCustomerActivated }
 func (CustomerMailRequested) EventType() string     { return TypeCustomerMailRequested }
+func (CustomerDetailsReviewed) EventType() string   { return TypeCustomerDetailsReviewed }
 func (CustomerRestored) EventType() string          { return TypeCustomerRestored }
 
 func (CustomerEmailProvisionalSet) EventType() string { return TypeCustomerEmailProvisionalSet }
@@ -241,6 +249,7 @@ func (CustomerBanned) customerEvent()            {}
 func (CustomerDeleted) customerEvent()           {}
 func (CustomerActivated) customerEvent()         {}
 func (CustomerMailRequested) customerEvent()     {}
+func (CustomerDetailsReviewed) customerEvent()   {}
 func (CustomerRestored) customerEvent()          {}
 
 func (CustomerEmailProvisionalSet) customerEvent() {}

@@ -51,6 +51,8 @@ func describeCustomer(e events.CustomerEvent) Description {
 	case events.CustomerActivated:
 		d.Event = "Account activated"
 		return d.status(e.Before, e.After, Change{Field: "method", After: word(e.Method)})
+	case events.CustomerDetailsReviewed:
+		d.Event = "Account details reviewed"
 	case events.CustomerMailRequested:
 		d.Event = "Mail written by hand"
 		d.Changes = changed(personal("subject", events.Personal{}, e.Subject))

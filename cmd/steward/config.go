@@ -11,6 +11,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
+
+	"github.com/stewardhq/steward/internal/passwords"
 )
 
 // config is what the environment says. Every variable begins with STEWARD_.
@@ -22,6 +24,8 @@ type config struct {
 	PostgresURL        string   `env:"POSTGRES_URL"`
 	VaultURL           string   `env:"VAULT_URL"`
 	MasterKeyFile      string   `env:"MASTER_KEY_FILE"`
+	SMTPURL            string   `env:"SMTP_URL"`
+	PasswordHashing    string   `env:"PASSWORD_HASHING"`
 	TrustedProxies     []string `env:"TRUSTED_PROXIES"`
 	LogLevel           string   `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat          string   `env:"LOG_FORMAT" envDefault:"json"`
@@ -31,6 +35,7 @@ type config struct {
 	// begin permits to make what is missing: directories, and the master key.
 	begin   bool
 	proxies []netip.Prefix
+	hashing passwords.Params
 	level   slog.Level
 }
 
@@ -47,6 +52,8 @@ const environmentHelp = `Environment:
   STEWARD_EVENTSTORE_URL       an EventStoreDB cluster: esdb://user:password@host:2113?tls=true
   STEWARD_EVENTSTORE_INSECURE  1 permits tls=false, for a node without users
   STEWARD_DATA                 without an event store URL: the directory of the embedded one
+  STEWARD_SMTP_URL             who sends mails: smtp://user:password@host:587 or smtps://…; without it they wait
+  STEWARD_PASSWORD_HASHING     costs of new password hashes, Argon2id (m=47104,t=1,p=1); old ones are made anew
   STEWARD_TRUSTED_PROXIES      networks whose X-Forwarded-For is believed: 10.0.0.0/8,…
   STEWARD_LOG_LEVEL            debug, info, warn or error (info)
   STEWARD_LOG_FORMAT           json or text (json)`
@@ -68,6 +75,13 @@ func readConfig() (config, error) {
 			continue
 		}
 		c.proxies = append(c.proxies, prefix)
+	}
+	c.hashing = passwords.Default()
+	if c.PasswordHashing != "" {
+		var err error
+		if c.hashing, err = passwords.ParseParams(c.PasswordHashing); err != nil {
+			wrong = append(wrong, fmt.Errorf("STEWARD_PASSWORD_HASHING: %w", err))
+		}
 	}
 	if err := c.level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		wrong = append(wrong, errors.New("STEWARD_LOG_LEVEL: want debug, info, warn or error"))

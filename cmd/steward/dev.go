@@ -15,6 +15,8 @@ import (
 
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/mail/mailbox"
+	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/seal"
 	"github.com/stewardhq/steward/projections"
@@ -40,13 +42,14 @@ func newDevCommand() *cobra.Command {
 PostgreSQL, keys, a demo store with people and domains, and an API key per role.
 
 Everything is kept in one directory and is there again at the next start; what
-is written is on disk before it is acknowledged. Nothing listens but the API,
-on this machine. Ctrl-C stops all of it.`,
+is written is on disk before it is acknowledged. Mails are sent to nobody: the
+page /mailbox shows them, until the process ends. Everything listens on this
+machine only. Ctrl-C stops all of it.`,
 		Example: `  steward dev
   steward dev --data ./scratch --addr 127.0.0.1:0 --no-demo --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.config = config{Addr: addr, Data: data, LogFormat: "text", private: true, begin: true, level: slog.LevelWarn}
+			d.config = config{Addr: addr, Data: data, LogFormat: "text", private: true, begin: true, level: slog.LevelWarn, hashing: passwords.Default()}
 			d.demo, d.stdout, d.stderr = !noDemo, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return d.run(cmd.Context())
 		},
@@ -74,10 +77,17 @@ func (d *development) run(ctx context.Context) error {
 		return err
 	}
 	d.say("starting the event store and PostgreSQL in %s", data)
+	captured, err := mailbox.Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { _ = captured.Close() }()
+	d.config.SMTPURL = captured.URL()
 	s, err := openSystem(ctx, d.config, d.config.logger(), own)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	s.mailbox, s.linkURL = captured, "http://"+listener.Addr().String()+"/links"
 	keys, fresh, err := d.keys(ctx, s)
 	if err != nil {
 		return errors.Join(err, listener.Close(), s.Close())
@@ -172,6 +182,7 @@ func (d *development) summarize(s summary) error {
 		{"Steward is running", ""},
 		{"  API", s.BaseURL + "/v1"},
 		{"  documentation", s.BaseURL + "/docs"},
+		{"  mailbox", s.BaseURL + "/mailbox  (every mail is kept here, none is sent)"},
 		{"  health", s.BaseURL + "/readyz"},
 		{"  database", "psql '" + s.PostgresURL + "'"},
 		{"  data", s.Data},

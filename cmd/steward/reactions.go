@@ -12,17 +12,19 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/erasure"
+	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/seal"
-	"github.com/stewardhq/steward/internal/uniq"
 )
 
 func newReactionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reactions",
-		Short: "Look after what follows from events: reservations, later mails and webhooks",
+		Short: "Look after what follows from events: reservations, mails",
 		Args:  cobra.NoArgs,
 		RunE:  showHelp,
 	}
@@ -40,9 +42,11 @@ place, because the database was restored or replaced, does not start by itself:
 it might repeat, or leave out, what it does.
 
 With --to now it leaves out all that happened so far; with a position it goes on
-after that one, 0 being the beginning. The reactions reservations (names),
-credentials (keys of what ended) and erasures (who waits to be erased) do no harm
-when they repeat: --to 0 is right for them.`,
+after that one, 0 being the beginning. None does harm when it repeats: a name
+is settled, a key destroyed, an erasure due, a link issued and a mail created
+once, and a mail
+that was to be sent more than a day ago is not sent any more. So --to 0 is right
+for all of them.`,
 		Example: `  steward reactions reset all --to 0 --reason "restored the database"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,13 +91,16 @@ when they repeat: --to 0 is right for them.`,
 }
 
 // reactionsOf lists what follows from events.
-func reactionsOf(names *uniq.Registry, keys reactions.Keys) []reactions.Reaction {
-	return []reactions.Reaction{reactions.Reservations(names), reactions.Credentials(keys), erasure.Reaction()}
+func reactionsOf(engine *decider.Engine, keys reactions.Keys, links *onetime.Deriver, queue api.MailQueue) []reactions.Reaction {
+	return []reactions.Reaction{
+		reactions.Reservations(engine.Names), reactions.Credentials(keys), erasure.Reaction(),
+		api.Logins(engine, links, time.Now), api.Mails(engine, queue, time.Now),
+	}
 }
 
 func reactionNames() []string {
 	var names []string
-	for _, reaction := range reactionsOf(nil, nil) {
+	for _, reaction := range reactionsOf(&decider.Engine{}, nil, nil, nil) {
 		names = append(names, reaction.Name)
 	}
 	return names

@@ -18,6 +18,7 @@ import (
 	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/erasure"
+	"github.com/stewardhq/steward/internal/jobs"
 	"github.com/stewardhq/steward/internal/passwords"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
@@ -91,6 +92,7 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 	group, running := errgroup.WithContext(background)
 	group.Go(func() error { return service.projector.Run(running) })
 	group.Go(func() error { return service.reactions.Run(running) })
+	group.Go(func() error { return service.jobs.Run(running) })
 	group.Go(func() error {
 		service.engine.Follow(running)
 		return nil
@@ -140,6 +142,7 @@ type service struct {
 	projector *projector.Projector
 	reactions *reactions.Router
 	erasures  *erasure.Erasures
+	jobs      *jobs.Queue
 }
 
 func (s *system) newService(ctx context.Context) (*service, error) {
@@ -164,9 +167,17 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	} else if again > 0 {
 		s.log.WarnContext(ctx, "the vault held keys that had been destroyed: it was restored from a backup, and they are destroyed again", "keys", again)
 	}
+	links, err := s.links()
+	if err != nil {
+		return nil, err
+	}
+	queue, err := s.queue(engine, links)
+	if err != nil {
+		return nil, err
+	}
 	reacting, err := reactions.NewRouter(reactions.Config{
 		Log: s.store, Checkpoints: checkpoints,
-		Reactions: reactionsOf(engine.Names, s.vault), Logger: s.log,
+		Reactions: reactionsOf(engine, s.vault, links, queue), Logger: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -180,17 +191,13 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	links, err := s.links()
-	if err != nil {
-		return nil, err
-	}
-	hasher, err := passwords.New(passwords.Config{Params: passwords.Default(), Registerer: s.registry})
+	hasher, err := passwords.New(passwords.Config{Params: s.config.hashing, Registerer: s.registry})
 	if err != nil {
 		return nil, err
 	}
 	handler, err := api.New(api.Config{
 		Engine: engine, LogID: began.LogID, Pool: s.pool, Group: core, Projector: projecting, Reactions: reacting,
-		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher, Links: links,
+		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher, Links: links, Mailbox: s.mailbox,
 		TrustedProxies: s.config.proxies, Logger: s.log, Registry: s.registry, Version: version,
 	})
 	if err != nil {
@@ -199,5 +206,5 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	erasures := erasure.New(erasure.Config{
 		Pool: s.pool, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(s.pool), Keys: s.vault, Logger: s.log,
 	})
-	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures}, nil
+	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures, jobs: queue}, nil
 }

@@ -7,15 +7,20 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stewardhq/steward/api"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/jobs"
+	"github.com/stewardhq/steward/internal/mail"
 	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/seal"
@@ -33,6 +38,10 @@ type system struct {
 	pool  *pgxpool.Pool
 	vault *vault.Vault
 	store *eventstore.Store
+
+	// Of a development: the page that links lead to, and the mails that were captured.
+	linkURL string
+	mailbox http.Handler
 
 	databaseURL string
 	socket      string // of the embedded event store, if that is used
@@ -199,7 +208,7 @@ func (s *system) openDatabase(ctx context.Context, as owner) error {
 	}
 	s.pool = pool
 	s.onClose(func() error { pool.Close(); return nil })
-	return nil
+	return jobs.Migrate(ctx, pool)
 }
 
 // databaseName is the database of a private cluster.
@@ -309,4 +318,23 @@ func (s *system) links() (*onetime.Deriver, error) {
 		return nil, err
 	}
 	return onetime.New(keys)
+}
+
+// queue runs jobs. Without a server to hand mails to, they are only written down.
+func (s *system) queue(engine *decider.Engine, links *onetime.Deriver) (*jobs.Queue, error) {
+	config := jobs.Config{Pool: s.pool, Logger: s.log}
+	if s.config.SMTPURL == "" {
+		s.log.Warn("no mails are sent: set STEWARD_SMTP_URL")
+		return jobs.New(config)
+	}
+	sender, err := mail.NewSender(s.config.SMTPURL)
+	if err != nil {
+		return nil, fmt.Errorf("STEWARD_SMTP_URL: %w", err)
+	}
+	mailer := &api.Mailer{
+		Engine: engine, Links: links, Sender: sender, Now: time.Now, Logger: s.log,
+		LinkURL: func(uuid.UUID) string { return s.linkURL },
+	}
+	config.SendMail = mailer.Send
+	return jobs.New(config)
 }

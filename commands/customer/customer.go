@@ -39,6 +39,9 @@ type State struct {
 	Resume  events.CustomerStatus
 	Restore events.CustomerStatus
 
+	// Reviewed says that the customer looked at what the account says of them.
+	Reviewed bool
+
 	// Standing counts what ends the links that were sent to the customer: another
 	// address, and being shut out.
 	Standing uint64
@@ -79,6 +82,10 @@ func Decide(s State, c Command) ([]events.CustomerEvent, error) {
 		return create(s, c)
 	case Activate:
 		return activate(s, c)
+	case ReviewDetails:
+		return reviewDetails(s)
+	case RequestMail:
+		return requestMail(s, c)
 	case EditProfile:
 		return editProfile(s, c)
 	case ChangeEmail:
@@ -147,6 +154,8 @@ func Evolve(s State, e events.CustomerEvent) State {
 		s.Hold = s.Hold && !e.ReleaseServices
 	case events.CustomerActivated:
 		s.Status, s.Resume = e.After, e.After
+	case events.CustomerDetailsReviewed:
+		s.Reviewed = true
 	case events.CustomerDeleted:
 		s.Status, s.Restore = e.After, e.Before
 		s.Standing++

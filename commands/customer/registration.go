@@ -36,6 +36,18 @@ type Activate struct {
 	Proven bool
 }
 
+// ReviewDetails ends the welcome: the customer looked at what the account says of them.
+type ReviewDetails struct{}
+
+func (ReviewDetails) customerCommand() {}
+
+func reviewDetails(s State) ([]events.CustomerEvent, error) {
+	if err := changeable(s); err != nil || s.Reviewed {
+		return nil, err
+	}
+	return []events.CustomerEvent{events.CustomerDetailsReviewed{CustomerID: s.ID}}, nil
+}
+
 func (Create) customerCommand()   {}
 func (Activate) customerCommand() {}
 

@@ -78,8 +78,8 @@ func (s State) Chooses(session uuid.UUID) (Link, bool) {
 	return s.Links[i], true
 }
 
-// good reports whether a link can be used now.
-func (l Link) good(standing uint64, now time.Time) bool {
+// Good reports whether a link can be used now.
+func (l Link) Good(standing uint64, now time.Time) bool {
 	// Who takes an account over shall not stop its owner from going back.
 	current := l.Standing == standing || l.Purpose == events.LinkEmailUndo
 	return l.SessionID == uuid.Nil && now.Before(l.ExpiresAt) && current
@@ -98,7 +98,7 @@ func issueLink(c IssueLink) []events.LoginEvent {
 
 func useLink(s State, c UseLink) ([]events.LoginEvent, error) {
 	link, known := s.Link(c.LinkID)
-	if !known || !link.good(c.Standing, c.Now) {
+	if !known || !link.Good(c.Standing, c.Now) {
 		return nil, ErrLinkOver
 	}
 	return []events.LoginEvent{events.LoginLinkUsed{
@@ -167,7 +167,7 @@ func evolveLinks(links []Link, e events.LoginEvent) []Link {
 			}
 		}
 	case events.LoginPasswordSet:
-		if e.Cause != events.PasswordRehashed {
+		if replacesPassword(e.Cause) {
 			return slices.DeleteFunc(slices.Clone(links), func(l Link) bool { return l.Purpose.ChoosesPassword() })
 		}
 	}

@@ -80,6 +80,10 @@ func TestLinks_CRE02(t *testing.T) {
 			When: use(first), Then: history{used(first, events.LinkReset)}, Again: login.ErrLinkOver,
 		},
 		tcase{
+			Name: "one that was generated meanwhile does not either", Given: history{issued(first, events.LinkReset, soon), set(second, uuid.Nil, events.PasswordGenerated)},
+			When: use(first), Then: history{used(first, events.LinkReset)}, Again: login.ErrLinkOver,
+		},
+		tcase{
 			Name: "is issued", When: login.IssueLink{LoginID: id, CustomerID: customer, LinkID: first, Purpose: events.LinkReset, ExpiresAt: soon, KeyVersion: 1, Standing: 4},
 			Then: history{issued(first, events.LinkReset, soon)}, Anew: true,
 		},

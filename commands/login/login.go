@@ -29,6 +29,9 @@ type State struct {
 	// a link which was sent to their address.
 	Chosen bool
 	Proven bool
+	// Welcomed says that the customer chose their first password by a link which the
+	// team sent.
+	Welcomed bool
 	// Temporary says that the team set the password and the customer is to choose
 	// another one before anything else.
 	Temporary bool
@@ -117,6 +120,12 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 	return nil, fmt.Errorf("login: no decision for %T", c)
 }
 
+// replacesPassword reports whether with a password set in this way another one ends,
+// and what rests on it.
+func replacesPassword(cause events.PasswordCause) bool {
+	return cause != events.PasswordRehashed && cause != events.PasswordGenerated
+}
+
 // Evolve folds e into s. It never fails: e has already happened.
 func Evolve(s State, e events.LoginEvent) State {
 	switch e := e.(type) {
@@ -124,8 +133,9 @@ func Evolve(s State, e events.LoginEvent) State {
 		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
 		s.CredentialID, s.Hash = e.CredentialID, e.Hash
 		s.Chosen = e.Cause != events.PasswordGenerated
+		s.Welcomed = s.Welcomed || e.Cause == events.PasswordWelcomed
 		s.Temporary = e.Cause == events.PasswordTemporary || s.Temporary && e.Cause == events.PasswordRehashed
-		if e.Cause != events.PasswordRehashed {
+		if replacesPassword(e.Cause) {
 			s.Epoch++
 		}
 	case events.LoginSessionsEnded:

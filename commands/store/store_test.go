@@ -41,6 +41,18 @@ func TestStore(t *testing.T) {
 		},
 		{Name: "needs a real colour", Given: history{created}, When: store.ChangeBranding{Branding: events.Branding{Color: "red"}}, Err: store.ErrInvalid, Field: "branding.color"},
 		{Name: "needs a secure logo", Given: history{created}, When: store.ChangeBranding{Branding: events.Branding{LogoURL: "javascript:x"}}, Err: store.ErrInvalid, Field: "branding.logo_url"},
+		{
+			Name: "has a voice", Given: history{created}, When: store.ChangeMail{Mail: events.MailSettings{
+				SenderName: " Shop team ", SenderAddress: "team@shop.example", ReplyTo: "help@shop.example", LinkURL: "https://shop.example/account?x=1",
+			}},
+			Then: history{events.StoreMailChanged{StoreID: id, After: events.MailSettings{
+				SenderName: "Shop team", SenderAddress: "team@shop.example", ReplyTo: "help@shop.example", LinkURL: "https://shop.example/account?x=1",
+			}}},
+		},
+		{Name: "needs a real sender", Given: history{created}, When: store.ChangeMail{Mail: events.MailSettings{SenderAddress: "team"}}, Err: store.ErrInvalid, Field: "mail.sender_address"},
+		{Name: "has no second line in its name", Given: history{created}, When: store.ChangeMail{Mail: events.MailSettings{SenderName: "a\nBcc: b"}}, Err: store.ErrInvalid, Field: "mail.sender_name"},
+		{Name: "leads to a secure page", Given: history{created}, When: store.ChangeMail{Mail: events.MailSettings{LinkURL: "http://shop.example"}}, Err: store.ErrInvalid, Field: "mail.link_url"},
+		{Name: "keeps the place of the token free", Given: history{created}, When: store.ChangeMail{Mail: events.MailSettings{LinkURL: "https://shop.example/#a"}}, Err: store.ErrInvalid, Field: "mail.link_url"},
 		{Name: "never was", When: store.Rename{Name: "Store"}, Err: store.ErrNotFound},
 	})
 }

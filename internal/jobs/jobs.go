@@ -123,7 +123,9 @@ func New(c Config) (*Queue, error) {
 }
 
 // policy is River's view of the pauses.
-type policy struct{ wait func(failures int) time.Duration }
+type policy struct {
+	wait func(failures int) time.Duration
+}
 
 func (p policy) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(p.wait(len(job.Errors) + 1))
@@ -138,8 +140,10 @@ func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
-func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(attrs)} }
-func (w warnings) WithGroup(name string) slog.Handler       { return warnings{w.Handler.WithGroup(name)} }
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
 // AddMail writes a job down. It is there when tx commits.
 func (q *Queue) AddMail(ctx context.Context, tx pgx.Tx, m Mail) error {

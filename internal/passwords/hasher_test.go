@@ -384,6 +384,33 @@ func TestFloor_P4(t *testing.T) {
 }
 
 // The parameters below the floor are for tests.
+// S1-49: the costs are a setting; hashes of before stay good and are made anew.
+func TestParseParams_S1_49(t *testing.T) {
+	t.Parallel()
+	p, err := passwords.ParseParams("m=19456,t=2,p=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := newHasher(t, passwords.Default())
+	old, err := before.Hash(t.Context(), "a password of before")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHasher(t, p)
+	if match, err := h.Verify(t.Context(), old, "a password of before"); err != nil || match.Outcome != passwords.Matched || !match.NeedsRehash {
+		t.Errorf("%v, %v", match, err)
+	}
+	anew, err := h.Hash(t.Context(), "a password of before")
+	if err != nil || passwords.Describe(anew) != "argon2id m=19456,t=2,p=1" {
+		t.Errorf("%s, %v", passwords.Describe(anew), err)
+	}
+	for _, bad := range []string{"", "argon2id", "m=47104", "m=47104,t=1", "m=1024,t=1,p=1", "m=99999999,t=1,p=1", "t=1,m=47104,p=1", "m=47104,t=1,p=1,x=1"} {
+		if p, err := passwords.ParseParams(bad); err == nil {
+			t.Errorf("%q was read as %v", bad, p)
+		}
+	}
+}
+
 func TestWeakIsForTests(t *testing.T) {
 	t.Parallel()
 	searched := 0

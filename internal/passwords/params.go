@@ -19,6 +19,16 @@ type Params struct {
 // is m=65536, t=3, p=4, the second recommendation of RFC 9106.
 func Default() Params { return Params{MemoryKiB: 47104, Passes: 1, Threads: 1} }
 
+// ParseParams reads parameters as an operator writes them, m=65536,t=3,p=4: m in KiB.
+// It refuses what is below the floor of [New] or beyond what a hash may cost.
+func ParseParams(text string) (Params, error) {
+	p, ok := parseParams(text)
+	if !ok {
+		return Params{}, fmt.Errorf("%q is not of the form m=47104,t=1,p=1", text)
+	}
+	return p, p.check()
+}
+
 // Weak returns parameters that cost next to nothing and are below the floor of
 // [New]. Only tests may call it, those of other packages included: no
 // configuration can express it, and a test of this package finds every other

@@ -25,6 +25,7 @@ const (
 	Login    Kind = "log"
 	Command  Kind = "cmd"
 	Session  Kind = "ses"
+	Mail     Kind = "mai"
 )
 
 // ErrInvalid says that a text is not an id of the kind wanted.
