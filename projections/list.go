@@ -56,10 +56,12 @@ const walkTemplate = `
 	) AS found USING ({id})
 	ORDER BY {sort}{direction}, {id}{direction}`
 
+// hitsTemplate looks into the view for searches: the policy of the table keeps an
+// index from being used for a pattern.
 const hitsTemplate = `
 	WITH hits AS MATERIALIZED (
 		SELECT {id}, {sort}
-		FROM read_core.{table}
+		FROM read_core.{table}_searched
 		WHERE store_id = $1 AND search LIKE {pattern} AND ({sort}, {id}) {beyond} ($2::{type}, $3::uuid) AND {filter}
 	)
 	SELECT {columns}
