@@ -31,7 +31,8 @@ type Config struct {
 	Engine *decider.Engine
 	// LogID is the id of the log, which positions are bound to.
 	LogID uuid.UUID
-	// Pool reads the read models.
+	// Pool reads the read models. It acts as steward_api, which sees one store at
+	// a time.
 	Pool *pgxpool.Pool
 	// Group is the one that the read models belong to.
 	Group projector.Group

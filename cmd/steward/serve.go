@@ -19,6 +19,7 @@ import (
 	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/erasure"
 	"github.com/stewardhq/steward/internal/passwords"
+	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/sessions"
@@ -151,6 +152,14 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	answering, err := s.connect(ctx, postgres.API, 16)
+	if err != nil {
+		return nil, err
+	}
+	working, err := s.connect(ctx, postgres.Worker, 4)
+	if err != nil {
+		return nil, err
+	}
 	core := projections.Core(engine.Sealer)
 	projecting, err := projector.New(projector.Config{
 		Group: core, Pool: s.pool, Log: s.store, Logger: s.log, Registerer: s.registry,
@@ -158,7 +167,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	checkpoints := reactions.NewCheckpoints(s.pool, began.LogID)
+	checkpoints := reactions.NewCheckpoints(working, began.LogID)
 	if again, err := reactions.Reerase(ctx, s.pool, s.store, checkpoints, s.vault); err != nil {
 		return nil, fmt.Errorf("compare the vault with what was erased: %w", err)
 	} else if again > 0 {
@@ -189,7 +198,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 		return nil, err
 	}
 	handler, err := api.New(api.Config{
-		Engine: engine, LogID: began.LogID, Pool: s.pool, Group: core, Projector: projecting, Reactions: reacting,
+		Engine: engine, LogID: began.LogID, Pool: answering, Group: core, Projector: projecting, Reactions: reacting,
 		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher, Links: links,
 		TrustedProxies: s.config.proxies, Logger: s.log, Registry: s.registry, Version: version,
 	})

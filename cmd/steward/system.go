@@ -30,7 +30,7 @@ type system struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
-	pool  *pgxpool.Pool
+	pool  *pgxpool.Pool // as the owner of the tables
 	vault *vault.Vault
 	store *eventstore.Store
 
@@ -193,13 +193,19 @@ func (s *system) openDatabase(ctx context.Context, as owner) error {
 	if err := postgres.Migrate(ctx, s.databaseURL); err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, s.databaseURL, postgres.Options{MaxConns: 16})
-	if err != nil {
-		return err
-	}
+	pool, err := s.connect(ctx, postgres.Owner, 16)
 	s.pool = pool
+	return err
+}
+
+// connect opens a pool on the database in one of the roles.
+func (s *system) connect(ctx context.Context, role postgres.Role, connections int32) (*pgxpool.Pool, error) {
+	pool, err := postgres.Connect(ctx, s.databaseURL, postgres.Options{Role: role, MaxConns: connections})
+	if err != nil {
+		return nil, err
+	}
 	s.onClose(func() error { pool.Close(); return nil })
-	return nil
+	return pool, nil
 }
 
 // databaseName is the database of a private cluster.
@@ -249,7 +255,7 @@ func (s *system) openVault(ctx context.Context, _ owner) error {
 		if err := postgres.Migrate(ctx, url); err != nil {
 			return fmt.Errorf("vault: %w", err)
 		}
-		own, err := postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault"})
+		own, err := postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault", Role: postgres.Owner})
 		if err != nil {
 			return fmt.Errorf("vault: %w", err)
 		}
