@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -49,39 +50,50 @@ func (e *RolesError) Error() string {
 
 func (e *RolesError) Unwrap() error { return e.err }
 
-// setUpSQL does everything that Migrate does for the roles, whoever owns what.
-func setUpSQL(user, database string) string {
-	name := func(s string) string { return pgx.Identifier{s}.Sanitize() }
-	var b strings.Builder
-	for _, r := range roles {
-		fmt.Fprintf(&b, "CREATE ROLE %s NOLOGIN; ", r)
-	}
-	fmt.Fprintf(&b, "GRANT %s, %s, %s TO %s; ", Owner, API, Worker, name(user))
-	fmt.Fprintf(&b, "GRANT CREATE ON DATABASE %s TO %s;", name(database), Owner)
-	return b.String()
+// setUp is the roles of one database as somebody found them.
+type setUp struct {
+	user, database string
+	existing       []string
 }
 
 // setUpRoles makes the roles, lets the user enter them, and hands them what older versions made as the user. All of
 // it is done already at most starts. Callers hold schemaLock; other databases of the server may be set up meanwhile.
 func setUpRoles(ctx context.Context, tx *sql.Tx) error {
-	var user, database string
-	if err := tx.QueryRowContext(ctx, `SELECT current_user, current_database()`).Scan(&user, &database); err != nil {
+	var found setUp
+	var existing string
+	err := tx.QueryRowContext(ctx, `
+		SELECT current_user, current_database(),
+			(SELECT coalesce(string_agg(rolname, ','), '') FROM pg_roles WHERE rolname IN ($1, $2, $3))`,
+		Owner, API, Worker).Scan(&found.user, &found.database, &existing)
+	if err != nil {
 		return fmt.Errorf("look at the roles: %w", err)
 	}
+	found.existing = strings.Split(existing, ",")
 	for _, step := range []func(context.Context, *sql.Tx) error{createRoles, checkRoles, enterRoles, allowSchemas, handOver} {
 		if err := step(ctx, tx); err != nil {
-			return rolesError(user, database, err)
+			return found.explain(err)
 		}
 	}
 	return nil
 }
 
-// errUnfitRole is about a role that would see too much.
-var errUnfitRole = errors.New("it must be no superuser, must not bypass row-level security and must not be a member of " + string(Owner))
+// sql does what is missing, as an administrator.
+func (s setUp) sql() string {
+	name := func(name string) string { return pgx.Identifier{name}.Sanitize() }
+	var b strings.Builder
+	for _, r := range roles {
+		if !slices.Contains(s.existing, string(r)) {
+			fmt.Fprintf(&b, "CREATE ROLE %s NOLOGIN; ", r)
+		}
+	}
+	fmt.Fprintf(&b, "GRANT %s, %s, %s TO %s; ", Owner, API, Worker, name(s.user))
+	fmt.Fprintf(&b, "GRANT CREATE ON DATABASE %s TO %s;", name(s.database), Owner)
+	return b.String()
+}
 
-// rolesError adds the remedy to what the server does not permit.
-func rolesError(user, database string, err error) error {
-	e := &RolesError{User: user, Database: database, SQL: setUpSQL(user, database), err: err}
+// explain adds the remedy to what the server does not permit.
+func (s setUp) explain(err error) error {
+	e := &RolesError{User: s.user, Database: s.database, SQL: s.sql(), err: err}
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &server) && server.Code == "42501":
@@ -91,8 +103,11 @@ func rolesError(user, database string, err error) error {
 		e.Reason = oneLine(err)
 		return e
 	}
-	return fmt.Errorf("set up the roles of database %q: %w", database, err)
+	return fmt.Errorf("set up the roles of database %q: %w", s.database, err)
 }
+
+// errUnfitRole is about a role that would see too much.
+var errUnfitRole = errors.New("it must be no superuser, must not bypass row-level security and must not be a member of " + string(Owner))
 
 // createRoles makes the roles that do not exist. Another database of the same server may be doing so right now.
 func createRoles(ctx context.Context, tx *sql.Tx) error {
@@ -189,7 +204,7 @@ func handOver(ctx context.Context, tx *sql.Tx) error {
 				FROM pg_class AS c
 				WHERE c.relnamespace = ANY (ours) AND c.relowner <> 'steward_owner'::regrole AND (c.relkind IN ('r', 'p', 'v', 'm')
 					-- A sequence that a column owns goes with its table.
-					OR c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')))
+					OR c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')))
 				UNION ALL
 				SELECT format('ALTER ROUTINE %s OWNER TO steward_owner', p.oid::regprocedure)
 				FROM pg_proc AS p
