@@ -138,6 +138,9 @@ func New(c Config) (*Server, error) {
 		logID: c.LogID, tokens: sealing, fingerprintKey: c.FingerprintKey,
 		hasher: c.Hasher, links: c.Links, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
 	}
+	if err := c.Registry.Register(s.throttle); err != nil {
+		return nil, fmt.Errorf("api: metrics: %w", err)
+	}
 	s.clock.wall = c.Now
 	s.router = chi.NewMux()
 	s.router.Use(s.observe, secure, clientIP(c.TrustedProxies), middleware.GetHead)

@@ -93,6 +93,10 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 	group.Go(func() error { return service.projector.Run(running) })
 	group.Go(func() error { return service.reactions.Run(running) })
 	group.Go(func() error {
+		runSweeps(running, service.sweeps, s.log)
+		return nil
+	})
+	group.Go(func() error {
 		service.engine.Follow(running)
 		return nil
 	})
@@ -141,6 +145,7 @@ type service struct {
 	projector *projector.Projector
 	reactions *reactions.Router
 	erasures  *erasure.Erasures
+	sweeps    []sweep
 }
 
 func (s *system) newService(ctx context.Context) (*service, error) {
@@ -208,5 +213,5 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	erasures := erasure.New(erasure.Config{
 		Pool: s.pool, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(s.pool), Keys: s.vault, Logger: s.log,
 	})
-	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures}, nil
+	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures, sweeps: sweeps(working)}, nil
 }
