@@ -64,6 +64,14 @@ func (n *neighbours) furnish(word string) tenant {
 		APIKeyID: key, StaffID: n.staff, Prefix: t.prefix, Hash: word, Label: events.Clear(word), Source: events.SourceAPI,
 		ExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
+	n.then()
+	mail, login := uuid.New(), uuid.Nil
+	if err := n.pool.QueryRow(n.tb.Context(), `SELECT login_id FROM read_core.customers WHERE customer_id = $1`, t.customer).Scan(&login); err != nil {
+		n.tb.Fatal(err)
+	}
+	n.given(events.MailStream(mail), events.MailCreated{
+		MailID: mail, CustomerID: t.customer, LoginID: login, Template: word, To: events.Clear("mara@" + word + ".example"),
+	})
 	return t
 }
 
@@ -139,6 +147,8 @@ func (n *neighbours) asked(q projections.Queries) map[string]any {
 		note2("StaffByID")(staff, err)
 		keys, err := q.APIKeysByPrefix(ctx, of.prefix)
 		note2("APIKeysByPrefix")(keys, err)
+		mails, next, err := q.Mails(ctx, n.sealer, own.store, of.customer, nil, 0)
+		note3("Mails")(mails, next, err)
 		fp, found, err := q.CreationFingerprint(ctx, own.store, of.command)
 		note3("CreationFingerprint")(fp, found, err)
 	}
