@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/stewardhq/steward/events"
@@ -54,6 +55,36 @@ func TestTenancy_S0_76_TheHostChoosesTheStore(t *testing.T) {
 	moved.want(200)
 	b.as(session, "GET", "/v1/customers/me", nil, "Host", "moved-"+atA).refused(401, "unauthorized")
 	b.as(session, "POST", "/v1/sign-out", nil, "Host", atB).want(200)
+}
+
+func TestTenancy_S0_01_ListsShowAllOfTheOwnStoreAndNothingElse(t *testing.T) {
+	t.Parallel()
+	a, b := newHarness(t), newHarness(t)
+	want := make(map[*harness]map[string][]any)
+	last := make(map[*harness]*reply)
+	for _, h := range []*harness{a, b} {
+		customers, domains := []any{}, []any{}
+		for i := range 3 {
+			customer, _ := h.customer(fmt.Sprintf("person%d", i)) // the same in both
+			domain, created := h.domain(fmt.Sprintf("name%d.com", i), customer)
+			customers, domains, last[h] = append(customers, customer), append(domains, domain), created
+		}
+		want[h] = map[string][]any{"/v1/customers": customers, "/v1/domains": domains, "/v1/stores": {h.storeID()}}
+	}
+	for h, lists := range want {
+		for path, ids := range lists {
+			for _, query := range []string{"", "?limit=100"} {
+				if path == "/v1/stores" && query != "" {
+					continue
+				}
+				got := h.read(path+query, last[h]).column("id")
+				sort := cmpopts.SortSlices(func(x, y any) bool { return fmt.Sprint(x) < fmt.Sprint(y) })
+				if diff := cmp.Diff(ids, got, sort); diff != "" {
+					t.Errorf("%s%s (-want +got):\n%s", path, query, diff)
+				}
+			}
+		}
+	}
 }
 
 // neighbour is another store with something of every kind, in all of whose texts
