@@ -45,7 +45,7 @@ const logColumns = `position, prepare, event_id, store_id, type, category, strea
 const (
 	logSource = `
 		SELECT ` + logColumns + `
-		FROM read_core.event_log`
+		FROM read_core.event_log_own`
 	logWhere = `
 		WHERE store_id = $1 AND (position, prepare) < ($2::bigint, $3::bigint)
 			AND ($5::text = '' OR actor_kind = $5)

@@ -22,9 +22,6 @@ type Lookup struct {
 // column, as those of the projector itself, is about no store.
 const storeColumn = "store_id"
 
-// searchColumn is looked into by patterns, see [searchView].
-const searchColumn = "search"
-
 // ownStore is the condition on rows of the store that the transaction names. A
 // setting that was never set, or that ended with another transaction, is none.
 const ownStore = storeColumn + ` = nullif(current_setting('` + postgres.StoreSetting + `', true), '')::uuid`
@@ -32,14 +29,14 @@ const ownStore = storeColumn + ` = nullif(current_setting('` + postgres.StoreSet
 // The names of what stands between readers and rows.
 const (
 	storePolicy = "own_store"
-	viewSuffix  = "_searched"
+	viewSuffix  = "_own"
 )
 
-// searchView shows the same rows as a table does under its policy. PostgreSQL
-// evaluates a policy before any pattern, so that no pattern learns of hidden rows,
-// and then cannot use an index for the pattern. A view without such a barrier has
-// the same condition in every plan and may use the index.
-func searchView(table string) string {
+// ownView shows the same rows as a table does under its policy. PostgreSQL
+// evaluates a policy before any condition that might tell of the rows that it looks
+// at, as patterns, arrays and JSON do, and then cannot use an index for that
+// condition. A view without such a barrier is as strict and may use every index.
+func ownView(table string) string {
 	return pgx.Identifier{table + viewSuffix}.Sanitize()
 }
 
@@ -49,7 +46,7 @@ const readers = string(postgres.API) + ", " + string(postgres.Worker)
 // tableAccess is what a table has and lacks.
 type tableAccess struct {
 	Table                      string
-	HasStore, HasSearch        bool
+	HasStore                   bool
 	Enabled, Guarded, Viewable bool
 	Lookups                    []string // its policies besides the one of the store
 }
@@ -58,7 +55,6 @@ type tableAccess struct {
 const selectAccess = `
 	SELECT c.relname::text AS "table",
 		EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = '` + storeColumn + `' AND NOT a.attisdropped) AS has_store,
-		EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = '` + searchColumn + `' AND NOT a.attisdropped) AS has_search,
 		c.relrowsecurity AS enabled,
 		EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = '` + storePolicy + `') AS guarded,
 		EXISTS (SELECT FROM pg_class AS v WHERE v.relnamespace = c.relnamespace AND v.relname = c.relname || '` + viewSuffix + `') AS viewable,
@@ -69,7 +65,7 @@ const selectAccess = `
 
 // missingAccess returns the statements that let readers at the tables in schema,
 // as far as they still have to be run. Every table that names a store gets a
-// policy by itself; of the projector's own they see the checkpoint.
+// policy and a view by itself; of the projector's own they see the checkpoint.
 func missingAccess(ctx context.Context, db querier, g Group, schema string) ([]string, error) {
 	rows, err := db.Query(ctx, selectAccess, schema)
 	if err != nil {
@@ -119,8 +115,8 @@ func (t tableAccess) missing(lookups []Lookup) []string {
 	if !t.Enabled {
 		sql = append(sql, `ALTER TABLE `+name+` ENABLE ROW LEVEL SECURITY`, `GRANT SELECT ON `+name+` TO `+readers)
 	}
-	if t.HasSearch && !t.Viewable {
-		view := searchView(t.Table)
+	if !t.Viewable {
+		view := ownView(t.Table)
 		sql = append(sql,
 			`CREATE VIEW `+view+` AS SELECT * FROM `+name+` WHERE `+ownStore,
 			`GRANT SELECT ON `+view+` TO `+readers)
