@@ -136,6 +136,8 @@ func (n *neighbours) asked(q projections.Queries) map[string]any {
 		note3("Customer")(c, found, err)
 		d, found, err := q.Domain(ctx, own.store, of.domain)
 		note3("Domain")(d, found, err)
+		holds, err := q.HoldsDomains(ctx, own.store, of.customer, time.Time{})
+		note2("HoldsDomains")(holds, err)
 		for _, f := range []projections.LogFilter{
 			{}, {CustomerID: of.customer}, {DomainID: of.domain}, {CustomerID: of.customer, DomainID: of.domain}, {StaffID: of.staff},
 		} {

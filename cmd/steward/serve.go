@@ -173,7 +173,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 		return nil, err
 	}
 	checkpoints := reactions.NewCheckpoints(working, began.LogID)
-	if again, err := reactions.Reerase(ctx, s.pool, s.store, checkpoints, s.vault); err != nil {
+	if again, err := reactions.Reerase(ctx, working, s.store, checkpoints, s.vault); err != nil {
 		return nil, fmt.Errorf("compare the vault with what was erased: %w", err)
 	} else if again > 0 {
 		s.log.WarnContext(ctx, "the vault held keys that had been destroyed: it was restored from a backup, and they are destroyed again", "keys", again)
@@ -211,7 +211,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 		return nil, err
 	}
 	erasures := erasure.New(erasure.Config{
-		Pool: s.pool, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(s.pool), Keys: s.vault, Logger: s.log,
+		Pool: working, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(working), Keys: s.vault, Logger: s.log,
 	})
 	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures, sweeps: sweeps(working)}, nil
 }
