@@ -93,6 +93,10 @@ func (s *stack) request(ctx context.Context, method, path string, body any, head
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host // which is where the client takes it from
+		r.Header.Del("Host")
+	}
 	return r, nil
 }
 

@@ -31,7 +31,8 @@ type Config struct {
 	Engine *decider.Engine
 	// LogID is the id of the log, which positions are bound to.
 	LogID uuid.UUID
-	// Pool reads the read models.
+	// Pool reads the read models. It acts as steward_api, which sees one store at
+	// a time.
 	Pool *pgxpool.Pool
 	// Group is the one that the read models belong to.
 	Group projector.Group
@@ -139,6 +140,9 @@ func New(c Config) (*Server, error) {
 		projector: c.Projector, reactions: c.Reactions, log: c.Logger, registry: c.Registry, requests: requests,
 		logID: c.LogID, tokens: sealing, fingerprintKey: c.FingerprintKey,
 		hasher: c.Hasher, links: c.Links, mailbox: c.Mailbox, throttle: throttle.New(c.Pool, c.ThrottleKey), sessions: sessions.New(c.Pool),
+	}
+	if err := c.Registry.Register(s.throttle); err != nil {
+		return nil, fmt.Errorf("api: metrics: %w", err)
 	}
 	s.clock.wall = c.Now
 	s.router = chi.NewMux()

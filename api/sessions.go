@@ -65,6 +65,9 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.atHome(ctx, found.StoreID, shop.State.Hosts); err != nil {
+		return nil, err
+	}
 	return &caller{
 		storeID: found.StoreID, customerID: found.State.CustomerID, sessionID: found.State.ID,
 		scope:     found.State.Scope,

@@ -27,6 +27,7 @@ import (
 	"github.com/stewardhq/steward/internal/eventstore/faultproxy"
 	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/passwords"
+	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/postgres/pgtest"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/seal"
@@ -45,7 +46,8 @@ type stack struct {
 	hasher *passwords.Hasher
 	server *api.Server
 	http   *httptest.Server
-	pool   *pgxpool.Pool
+	pool   *pgxpool.Pool // as the owner of the tables
+	reads  *pgxpool.Pool // as what answers requests
 	direct *pgxpool.Pool // to the database, past the faults
 
 	events   *faultproxy.Proxy
@@ -191,7 +193,7 @@ func (s *stack) serve(tb testing.TB, projecting *projector.Projector) {
 	tb.Helper()
 	var err error
 	s.server, err = api.New(api.Config{
-		Engine: s.engine, LogID: s.vault.LogID(), Pool: s.pool, Group: s.group(), Projector: projecting,
+		Engine: s.engine, LogID: s.vault.LogID(), Pool: s.reads, Group: s.group(), Projector: projecting,
 		FingerprintKey: must(s.vault.Secret(vault.SecretFingerprint)), CursorKey: must(s.vault.Secret(vault.SecretCursor)),
 		ThrottleKey: must(s.vault.Secret(vault.SecretFingerprint)), Hasher: s.hasher,
 		Links:    must(onetime.New(must(s.vault.SecretVersions(vault.SecretToken)))),
@@ -250,7 +252,8 @@ func (s *stack) startDatabase(tb testing.TB, dir string) {
 	query := through.Query()
 	query.Set("host", dir)
 	through.Host, through.RawQuery = "", query.Encode()
-	s.pool = pgtest.Connect(tb, through.String())
+	s.pool = pgtest.As(tb, through.String(), postgres.Owner)
+	s.reads = pgtest.As(tb, through.String(), postgres.API)
 }
 
 func (s *stack) openVault(tb testing.TB, file string) {

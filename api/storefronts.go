@@ -2,7 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net"
+	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -52,13 +56,39 @@ func (s *Server) storefront(ctx context.Context, in StorefrontInput) (storefront
 	return storefront{id: id, name: shop.State.Name, policies: shop.State.Policies.At(s.clock.now())}, nil
 }
 
-// storeAt is the store that lives under a host name.
-func (s *Server) storeAt(ctx context.Context, address string) (uuid.UUID, error) {
+// hostName is the name in the address that a request was sent to, and false for
+// an address that is no name.
+func hostName(address string) (string, bool) {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
+	if _, err := netip.ParseAddr(strings.Trim(address, "[]")); err == nil {
+		return "", false
+	}
 	host, err := dnsname.Host(address)
-	if err != nil {
+	return host, err == nil
+}
+
+// atHome refuses a customer of one store under the host name of another. Names
+// that are no store's, such as that of an API, serve all.
+func (s *Server) atHome(ctx context.Context, own uuid.UUID, hosts []string) error {
+	address := callOf(ctx).host
+	if host, ok := hostName(address); !ok || slices.Contains(hosts, host) {
+		return nil
+	}
+	switch id, err := s.storeAt(ctx, address); {
+	case errors.Is(err, errNoStorefront), err == nil && id == own:
+		return nil
+	case err != nil:
+		return err
+	}
+	return errUnauthorized
+}
+
+// storeAt is the store that lives under a host name.
+func (s *Server) storeAt(ctx context.Context, address string) (uuid.UUID, error) {
+	host, ok := hostName(address)
+	if !ok {
 		return uuid.Nil, errNoStorefront
 	}
 	stream, found, err := s.engine.Names.Holder(ctx, uuid.Nil, uniq.Name{Kind: events.NameHost, Key: host})

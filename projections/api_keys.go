@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/projector"
@@ -112,8 +113,15 @@ func (q Queries) APIKeys(ctx context.Context, store uuid.UUID) ([]APIKey, error)
 	return collect[APIKey](ctx, q.db, "api keys", selectAPIKeys, store)
 }
 
+// prefixSetting names the keys that may be looked at without a store.
+const prefixSetting = "app.api_key_prefix"
+
+// lookupAPIKey is who may look at a key: also those who say how it begins.
+var lookupAPIKey = projector.Lookup{Table: "api_keys", Column: "prefix", Setting: prefixSetting}
+
 // APIKeysByPrefix returns the keys that a credential may be, of any store: the
 // credential is what tells the store. The caller compares hashes.
 func (q Queries) APIKeysByPrefix(ctx context.Context, prefix string) ([]APIKey, error) {
-	return collect[APIKey](ctx, q.db, "api key", selectAPIKeyByPrefix, prefix)
+	in := scope{prefixSetting, prefix, planAuto}
+	return query(ctx, q.db, in, "api key", pgx.RowToStructByName[APIKey], selectAPIKeyByPrefix, prefix)
 }

@@ -28,6 +28,7 @@ func Core(opener Opener) projector.Group {
 		Models: []projector.Model{
 			eventLogModel, customersModel, domainsModel, storesModel, staffModel, apiKeysModel, mailsModel,
 		},
+		Lookups: []projector.Lookup{lookupAPIKey},
 		Open: func(ctx context.Context, envelopes []events.Envelope) ([]events.Envelope, error) {
 			return openShown(ctx, opener, envelopes)
 		},

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,13 +102,6 @@ const selectHolds = `
 
 // HoldsDomains reports whether a customer holds domains that expire after a time.
 func (q Queries) HoldsDomains(ctx context.Context, store, customer uuid.UUID, after time.Time) (bool, error) {
-	rows, err := q.db.Query(ctx, selectHolds, store, customer, after)
-	if err != nil {
-		return false, fmt.Errorf("look for domains: %w", err)
-	}
-	holds, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-	if err != nil {
-		return false, fmt.Errorf("look for domains: %w", err)
-	}
-	return holds, nil
+	holds, _, err := oneBy(ctx, q.db, "whether a customer holds domains", pgx.RowTo[bool], selectHolds, store, customer, after)
+	return holds, err
 }

@@ -45,7 +45,7 @@ const logColumns = `position, prepare, event_id, store_id, type, category, strea
 const (
 	logSource = `
 		SELECT ` + logColumns + `
-		FROM read_core.event_log`
+		FROM read_core.event_log_own`
 	logWhere = `
 		WHERE store_id = $1 AND (position, prepare) < ($2::bigint, $3::bigint)
 			AND ($5::text = '' OR actor_kind = $5)
@@ -241,13 +241,5 @@ const selectCreation = `
 // CreationFingerprint returns the fingerprint of the request by which a command
 // brought a domain in, and false when it brought none in.
 func (q Queries) CreationFingerprint(ctx context.Context, store, command uuid.UUID) (fingerprint string, found bool, err error) {
-	rows, err := q.db.Query(ctx, selectCreation, store, command)
-	if err != nil {
-		return "", false, fmt.Errorf("read the fingerprint of a command: %w", err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(all) == 0 {
-		return "", false, err
-	}
-	return all[0], true, nil
+	return oneBy(ctx, q.db, "the fingerprint of a command", pgx.RowTo[string], selectCreation, store, command)
 }

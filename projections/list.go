@@ -13,6 +13,9 @@ import (
 // matches few by the trigram index and sorting; neither does for both. So a
 // search first walks a small sample of the order, and what that finds decides.
 //
+// It reads the view that shows the rows of the store: the policy of a table keeps
+// indexes from being used for patterns.
+//
 // The values are $1 the store, $2 and $3 the cursor, $4 the limit, then those of
 // the filter, then the pattern and how many rows to walk.
 type listSQL struct {
@@ -34,18 +37,18 @@ const (
 
 const pageTemplate = `
 	SELECT {columns}
-	FROM read_core.{table}
+	FROM read_core.{table}_own
 	WHERE store_id = $1 AND ({sort}, {id}) {beyond} ($2::{type}, $3::uuid) AND {filter}
 	ORDER BY {sort}{direction}, {id}{direction}
 	LIMIT $4`
 
 const walkTemplate = `
 	SELECT {columns}
-	FROM read_core.{table}
+	FROM read_core.{table}_own
 	JOIN (
 		SELECT {id} FROM (
 			SELECT {id}, {sort}, {walked}
-			FROM read_core.{table}
+			FROM read_core.{table}_own
 			WHERE store_id = $1 AND ({sort}, {id}) {beyond} ($2::{type}, $3::uuid)
 			ORDER BY {sort}{direction}, {id}{direction}
 			LIMIT {walk}
@@ -59,11 +62,11 @@ const walkTemplate = `
 const hitsTemplate = `
 	WITH hits AS MATERIALIZED (
 		SELECT {id}, {sort}
-		FROM read_core.{table}
+		FROM read_core.{table}_own
 		WHERE store_id = $1 AND search LIKE {pattern} AND ({sort}, {id}) {beyond} ($2::{type}, $3::uuid) AND {filter}
 	)
 	SELECT {columns}
-	FROM read_core.{table}
+	FROM read_core.{table}_own
 	JOIN (
 		SELECT {id} FROM hits
 		ORDER BY {sort}{direction}, {id}{direction}

@@ -73,7 +73,8 @@ func TestVersionChangesWithTheTables(t *testing.T) {
 	}
 	rows, err := pool.Query(t.Context(), `
 		SELECT format('%s.%s %s %s %s %s', table_name, column_name, data_type, is_nullable, collation_name, ordinal_position)
-		FROM information_schema.columns WHERE table_schema = 'read_core'
+		FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+		WHERE table_schema = 'read_core' AND table_type = 'BASE TABLE'
 		UNION ALL
 		SELECT indexdef FROM pg_indexes WHERE schemaname = 'read_core'
 		ORDER BY 1`)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/projector"
@@ -108,13 +109,17 @@ func (q Queries) Store(ctx context.Context, id uuid.UUID) (Store, bool, error) {
 }
 
 // StoreByHost returns the store that is reached under a host name, in lower-case
-// ASCII.
+// ASCII. Like Stores, it is for the operator.
 func (q Queries) StoreByHost(ctx context.Context, host string) (Store, bool, error) {
-	return one[Store](ctx, q.db, "store by host", selectStoreByHost, host)
+	found, err := query(ctx, q.db, ofNone, "store by host", pgx.RowToStructByName[Store], selectStoreByHost, host)
+	if err != nil || len(found) == 0 {
+		return Store{}, false, err
+	}
+	return found[0], true, nil
 }
 
 // Stores returns every store of the platform, the oldest first. It is for the
-// operator: no tenant may see another.
+// operator, in the role that owns the tables: no tenant may see another.
 func (q Queries) Stores(ctx context.Context) ([]Store, error) {
-	return collect[Store](ctx, q.db, "stores", selectStores)
+	return query(ctx, q.db, ofNone, "stores", pgx.RowToStructByName[Store], selectStores)
 }

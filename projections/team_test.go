@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stewardhq/steward/events"
+	"github.com/stewardhq/steward/projections"
 )
 
 func TestStoreRow(t *testing.T) {
@@ -19,18 +20,18 @@ func TestStoreRow(t *testing.T) {
 		events.StoreBrandingChanged{StoreID: w.store, After: events.Branding{LogoURL: "https://x.example/l.png", Color: "#112233"}},
 	)
 	w.then()
-	row, ok, err := w.queries.StoreByHost(t.Context(), "b.example")
+	row, ok, err := projections.NewQueries(w.pool).StoreByHost(t.Context(), "b.example")
 	if err != nil || !ok || row.StoreID != w.store || row.Name != "Names" || row.Color != "#112233" || row.Revision != 3 {
 		t.Fatal(row, ok, err)
 	}
-	if _, ok, err := w.queries.StoreByHost(t.Context(), "shop.example"); err != nil || ok {
+	if _, ok, err := projections.NewQueries(w.pool).StoreByHost(t.Context(), "shop.example"); err != nil || ok {
 		t.Fatal("the old host still leads to the store", err)
 	}
 	same, ok, err := w.queries.Store(t.Context(), w.store)
 	if diff := cmp.Diff(row, same); err != nil || !ok || diff != "" {
 		t.Fatal(diff, err)
 	}
-	if all, err := w.queries.Stores(t.Context()); err != nil || len(all) != 1 {
+	if all, err := projections.NewQueries(w.pool).Stores(t.Context()); err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
 	w.exact()

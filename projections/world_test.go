@@ -14,6 +14,7 @@ import (
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/esnode"
 	"github.com/stewardhq/steward/internal/eventstore"
+	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/postgres/pgtest"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/seal"
@@ -29,10 +30,11 @@ const patience = time.Minute
 type world struct {
 	tb      testing.TB
 	log     *eventstore.Store
-	pool    *pgxpool.Pool
+	url     string
+	pool    *pgxpool.Pool // of the owner
 	vault   *vault.Vault
 	sealer  *seal.Sealer
-	queries projections.Queries
+	queries projections.Queries // as the API has them
 	store   uuid.UUID
 	staff   uuid.UUID
 	actor   events.Actor
@@ -44,7 +46,10 @@ type world struct {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	return newWorldOn(tb, pgtest.New(tb))
+	url := pgtest.URL(tb)
+	w := newWorldOn(tb, pgtest.As(tb, url, postgres.Owner))
+	w.url, w.queries = url, projections.NewQueries(pgtest.As(tb, url, postgres.API))
+	return w
 }
 
 func newWorldOn(tb testing.TB, pool *pgxpool.Pool) *world {

@@ -40,7 +40,7 @@ the same.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withSystem(cmd, func(ctx context.Context, s *system, _ events.PlatformInitialized) error {
 				pool, err := postgres.Connect(ctx, s.databaseURL, postgres.Options{
-					AppName: "steward-rebuild", StatementTimeout: -1, IdleTransactionTimeout: -1,
+					AppName: "steward-rebuild", Role: postgres.Owner, StatementTimeout: -1, IdleTransactionTimeout: -1,
 				})
 				if err != nil {
 					return err

@@ -20,6 +20,7 @@ import (
 	"github.com/stewardhq/steward/internal/erasure"
 	"github.com/stewardhq/steward/internal/jobs"
 	"github.com/stewardhq/steward/internal/passwords"
+	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/sessions"
@@ -94,6 +95,10 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 	group.Go(func() error { return service.reactions.Run(running) })
 	group.Go(func() error { return service.jobs.Run(running) })
 	group.Go(func() error {
+		runSweeps(running, service.sweeps, s.log)
+		return nil
+	})
+	group.Go(func() error {
 		service.engine.Follow(running)
 		return nil
 	})
@@ -143,6 +148,7 @@ type service struct {
 	reactions *reactions.Router
 	erasures  *erasure.Erasures
 	jobs      *jobs.Queue
+	sweeps    []sweep
 }
 
 func (s *system) newService(ctx context.Context) (*service, error) {
@@ -154,6 +160,14 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	answering, err := s.connect(ctx, postgres.API, 16)
+	if err != nil {
+		return nil, err
+	}
+	working, err := s.connect(ctx, postgres.Worker, 12)
+	if err != nil {
+		return nil, err
+	}
 	core := projections.Core(engine.Sealer)
 	projecting, err := projector.New(projector.Config{
 		Group: core, Pool: s.pool, Log: s.store, Logger: s.log, Registerer: s.registry,
@@ -161,8 +175,8 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	checkpoints := reactions.NewCheckpoints(s.pool, began.LogID)
-	if again, err := reactions.Reerase(ctx, s.pool, s.store, checkpoints, s.vault); err != nil {
+	checkpoints := reactions.NewCheckpoints(working, began.LogID)
+	if again, err := reactions.Reerase(ctx, working, s.store, checkpoints, s.vault); err != nil {
 		return nil, fmt.Errorf("compare the vault with what was erased: %w", err)
 	} else if again > 0 {
 		s.log.WarnContext(ctx, "the vault held keys that had been destroyed: it was restored from a backup, and they are destroyed again", "keys", again)
@@ -171,7 +185,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	queue, err := s.queue(engine, links)
+	queue, err := s.queue(engine, links, working)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +210,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 		return nil, err
 	}
 	handler, err := api.New(api.Config{
-		Engine: engine, LogID: began.LogID, Pool: s.pool, Group: core, Projector: projecting, Reactions: reacting,
+		Engine: engine, LogID: began.LogID, Pool: answering, Group: core, Projector: projecting, Reactions: reacting,
 		FingerprintKey: fingerprints, CursorKey: cursors, ThrottleKey: throttleKey(fingerprints), Hasher: hasher, Links: links, Mailbox: s.mailbox,
 		TrustedProxies: s.config.proxies, Logger: s.log, Registry: s.registry, Version: version,
 	})
@@ -204,7 +218,7 @@ func (s *system) newService(ctx context.Context) (*service, error) {
 		return nil, err
 	}
 	erasures := erasure.New(erasure.Config{
-		Pool: s.pool, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(s.pool), Keys: s.vault, Logger: s.log,
+		Pool: working, Accounts: api.Erasures{Engine: engine}, Sessions: sessions.New(working), Keys: s.vault, Logger: s.log,
 	})
-	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures, jobs: queue}, nil
+	return &service{engine: engine, api: handler, projector: projecting, reactions: reacting, erasures: erasures, jobs: queue, sweeps: sweeps(working)}, nil
 }

@@ -35,7 +35,7 @@ type system struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
-	pool  *pgxpool.Pool
+	pool  *pgxpool.Pool // as the owner of the tables
 	vault *vault.Vault
 	store *eventstore.Store
 
@@ -202,13 +202,22 @@ func (s *system) openDatabase(ctx context.Context, as owner) error {
 	if err := postgres.Migrate(ctx, s.databaseURL); err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, s.databaseURL, postgres.Options{MaxConns: 16})
+	pool, err := s.connect(ctx, postgres.Owner, 16)
 	if err != nil {
 		return err
 	}
 	s.pool = pool
-	s.onClose(func() error { pool.Close(); return nil })
 	return jobs.Migrate(ctx, pool)
+}
+
+// connect opens a pool on the database in one of the roles.
+func (s *system) connect(ctx context.Context, role postgres.Role, connections int32) (*pgxpool.Pool, error) {
+	pool, err := postgres.Connect(ctx, s.databaseURL, postgres.Options{Role: role, MaxConns: connections})
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() error { pool.Close(); return nil })
+	return pool, nil
 }
 
 // databaseName is the database of a private cluster.
@@ -258,7 +267,7 @@ func (s *system) openVault(ctx context.Context, _ owner) error {
 		if err := postgres.Migrate(ctx, url); err != nil {
 			return fmt.Errorf("vault: %w", err)
 		}
-		own, err := postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault"})
+		own, err := postgres.Connect(ctx, url, postgres.Options{AppName: "steward-vault", Role: postgres.Owner})
 		if err != nil {
 			return fmt.Errorf("vault: %w", err)
 		}
@@ -321,8 +330,8 @@ func (s *system) links() (*onetime.Deriver, error) {
 }
 
 // queue runs jobs. Without a server to hand mails to, they are only written down.
-func (s *system) queue(engine *decider.Engine, links *onetime.Deriver) (*jobs.Queue, error) {
-	config := jobs.Config{Pool: s.pool, Logger: s.log}
+func (s *system) queue(engine *decider.Engine, links *onetime.Deriver, pool *pgxpool.Pool) (*jobs.Queue, error) {
+	config := jobs.Config{Pool: pool, Logger: s.log}
 	if s.config.SMTPURL == "" {
 		s.log.Warn("no mails are sent: set STEWARD_SMTP_URL")
 		return jobs.New(config)

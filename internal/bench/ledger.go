@@ -36,7 +36,7 @@ func openLedger(ctx context.Context, socket, database, masterKey string) (*ledge
 		return nil, err
 	}
 	l := &ledger{}
-	if l.pool, err = postgres.Connect(ctx, database, postgres.Options{AppName: "steward-bench"}); err != nil {
+	if l.pool, err = postgres.Connect(ctx, database, postgres.Options{AppName: "steward-bench", Role: postgres.Owner}); err != nil {
 		return nil, err
 	}
 	if l.vault, err = vault.Open(ctx, l.pool, kek); err != nil {

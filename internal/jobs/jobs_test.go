@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/stewardhq/steward/internal/jobs"
+	"github.com/stewardhq/steward/internal/postgres"
 	"github.com/stewardhq/steward/internal/postgres/pgtest"
 )
 
@@ -21,18 +22,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newPool(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	pool := pgtest.New(t)
+	url := pgtest.URL(t)
+	owner := pgtest.As(t, url, postgres.Owner)
 	// Twice at once, as two processes that start do.
 	done := make(chan error, 2)
 	for range 2 {
-		go func() { done <- jobs.Migrate(t.Context(), pool) }()
+		go func() { done <- jobs.Migrate(t.Context(), owner) }()
 	}
 	for range 2 {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
 	}
-	return pool
+	return pgtest.As(t, url, postgres.Worker)
 }
 
 // run runs a queue until the test ends.

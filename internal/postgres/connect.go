@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// AppName is what pg_stat_activity shows; "steward" by default.
 	AppName string
+	// Role is what every connection acts in, from its start and whatever is done on it; by default the user of the URL.
+	Role Role
 	// MaxConns bounds the pool; by default pgx's rule, four or the number of CPUs.
 	MaxConns int32
 	// StatementTimeout ends a statement that runs longer; 30 s by default, negative for none, as a rebuild wants.
@@ -46,6 +48,9 @@ func Connect(ctx context.Context, url string, opts Options) (*pgxpool.Pool, erro
 	setDefault(params, "statement_timeout", milliseconds(cmp.Or(opts.StatementTimeout, 30*time.Second)))
 	setDefault(params, "idle_in_transaction_session_timeout", milliseconds(cmp.Or(opts.IdleTransactionTimeout, time.Minute)))
 	setDefault(params, "timezone", "UTC")
+	if opts.Role != "" {
+		params["role"] = string(opts.Role)
+	}
 	if opts.MaxConns > 0 {
 		config.MaxConns = opts.MaxConns
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"io"
 	"os"
 	"testing"
@@ -41,3 +42,22 @@ func Complaint(log string) string { return complaint(log) }
 
 // CheckSocketPath is the check of a socket directory.
 func CheckSocketPath(dir string) error { return checkSocketPath(dir) }
+
+// MigrateWithoutRoles does what versions before the roles did: everything as the user of the URL, up to a migration.
+func MigrateWithoutRoles(ctx context.Context, url string, version int64) error {
+	config, err := parse(url)
+	if err != nil {
+		return err
+	}
+	return withDB(ctx, config.ConnConfig, func(ctx context.Context, db *sql.DB) error {
+		if _, err := db.ExecContext(ctx, `CREATE SCHEMA ops`); err != nil {
+			return err
+		}
+		provider, err := newProvider(db)
+		if err != nil {
+			return err
+		}
+		_, err = provider.UpTo(ctx, version)
+		return err
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -27,40 +28,50 @@ const (
 	schemaLock     = 7_301_842_915_002
 )
 
-// Migrate brings the database at url to the newest schema. Any number of processes may call it at once: one
-// migrates, the others wait for it. A vault in a database of its own is migrated by calling it with that URL too.
-// It needs a direct connection, not one through a transaction pooler.
-func Migrate(ctx context.Context, url string) (err error) {
+// Migrate sets up the roles of the database at url and brings it to the newest schema. Any number of processes may
+// call it at once: one migrates, the others wait for it. A vault in a database of its own is migrated by calling it
+// with that URL too. It needs a direct connection, not one through a transaction pooler. It fails with a *RolesError
+// when the user may not set up the roles.
+func Migrate(ctx context.Context, url string) error {
 	config, err := parse(url)
 	if err != nil {
 		return err
 	}
 	config.ConnConfig.RuntimeParams["application_name"] = "steward migrate"
-	db := stdlib.OpenDB(*config.ConnConfig)
+	delete(config.ConnConfig.RuntimeParams, "role")
+	if err := withDB(ctx, config.ConnConfig, prepareMigration); err != nil {
+		return err
+	}
+	config.ConnConfig.RuntimeParams["role"] = string(Owner)
+	return withDB(ctx, config.ConnConfig, func(ctx context.Context, db *sql.DB) error {
+		provider, err := newProvider(db)
+		if err != nil {
+			return err
+		}
+		if _, err := provider.Up(ctx); err != nil {
+			return fmt.Errorf("migrate database %q: %w", config.ConnConfig.Database, err)
+		}
+		return nil
+	})
+}
+
+// withDB connects, calls fn and disconnects.
+func withDB(ctx context.Context, config *pgx.ConnConfig, fn func(context.Context, *sql.DB) error) (err error) {
+	db := stdlib.OpenDB(*config)
 	defer func() {
 		if closeErr := db.Close(); closeErr != nil && err == nil {
 			err = fmt.Errorf("close database: %w", closeErr)
 		}
 	}()
 	if err := db.PingContext(ctx); err != nil {
-		return connectError(config.ConnConfig, err)
+		return connectError(config, err)
 	}
-	if err := makeMigrationSchema(ctx, db); err != nil {
-		return err
-	}
-	provider, err := newProvider(db)
-	if err != nil {
-		return err
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database %q: %w", config.ConnConfig.Database, err)
-	}
-	return nil
+	return fn(ctx, db)
 }
 
-// makeMigrationSchema makes the schema that goose's own table is in, which goose needs before its first migration.
-// IF NOT EXISTS alone does not stop two callers from colliding, hence the lock.
-func makeMigrationSchema(ctx context.Context, db *sql.DB) error {
+// prepareMigration sets up the roles and makes the schema that goose's own table is in, which goose needs before its
+// first migration. IF NOT EXISTS alone does not stop two callers from colliding, hence the lock.
+func prepareMigration(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("prepare migration: %w", err)
@@ -69,7 +80,10 @@ func makeMigrationSchema(ctx context.Context, db *sql.DB) error {
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, schemaLock); err != nil {
 		return fmt.Errorf("prepare migration: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS ops`); err != nil {
+	if err := setUpRoles(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS ops AUTHORIZATION `+string(Owner)); err != nil {
 		return fmt.Errorf("create schema ops: %w", err)
 	}
 	if err := tx.Commit(); err != nil {

@@ -96,6 +96,7 @@ func (r *rebuild) compareTables(ctx context.Context, live, next pgx.Tx, report *
 		SELECT l.table_name::text, array_agg(l.column_name::text ORDER BY n.ordinal_position)
 		FROM information_schema.columns AS l
 		JOIN information_schema.columns AS n USING (table_name, column_name)
+		JOIN information_schema.tables AS t ON (t.table_schema, t.table_name, t.table_type) = (n.table_schema, n.table_name, 'BASE TABLE')
 		WHERE l.table_schema = $1 AND n.table_schema = $2 AND l.table_name <> 'checkpoint'
 		GROUP BY 1
 		ORDER BY 1`

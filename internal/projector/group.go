@@ -29,6 +29,9 @@ type Group struct {
 	// so that the owner of the database may create them.
 	Extensions []string
 	Models     []Model
+	// Lookups are the exceptions to what is otherwise so for every table with a
+	// column store_id: readers see the rows of one store.
+	Lookups []Lookup
 	// Open returns envelopes whose personal values are clear or erased, as far as
 	// the read models show them. Nil opens nothing. It fails with a fault of kind
 	// Unavailable when the keys are out of reach.

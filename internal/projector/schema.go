@@ -83,6 +83,9 @@ func createSchema(ctx context.Context, tx pgx.Tx, g Group, schema string, indexe
 	if _, err := tx.Exec(ctx, insertCheckpoint, g.Name, g.Version, uuid.New()); err != nil {
 		return fmt.Errorf("create schema %s: %w", schema, err)
 	}
+	if err := grantAccess(ctx, tx, g, schema); err != nil {
+		return err
+	}
 	if !indexes {
 		return nil
 	}
@@ -113,19 +116,29 @@ func createExtensions(ctx context.Context, tx pgx.Tx, g Group) error {
 	return nil
 }
 
-// ensure makes the schema of the group unless it exists.
+// ensure makes the schema of the group unless it exists, and lets readers at one
+// that an older version made.
 func ensure(ctx context.Context, db querier, g Group) error {
 	exists, err := schemaExists(ctx, db, g.Schema())
-	if err != nil || exists {
+	if err != nil {
 		return err
+	}
+	if exists {
+		missing, err := missingAccess(ctx, db, g, g.Schema())
+		if err != nil || len(missing) == 0 {
+			return err
+		}
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockKey("", "schema")); err != nil {
 			return fmt.Errorf("lock schema %s: %w", g.Schema(), err)
 		}
 		exists, err := schemaExists(ctx, tx, g.Schema())
-		if err != nil || exists {
+		if err != nil {
 			return err
+		}
+		if exists {
+			return grantAccess(ctx, tx, g, g.Schema())
 		}
 		if err := createExtensions(ctx, tx, g); err != nil {
 			return err

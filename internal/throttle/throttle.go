@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/postgres"
@@ -23,21 +24,24 @@ var ErrTooMany = fault.New(fault.TooMany, "too_many_attempts", "There were too m
 // errStopped is [ErrTooMany] for those whom waiting does not help.
 var errStopped = fault.New(fault.TooMany, ErrTooMany.Code, "There were too many attempts, and waiting does not help.")
 
-// Throttle hands out slots. It is safe for concurrent use.
+// Throttle hands out slots. It is safe for concurrent use, and a
+// [prometheus.Collector] of what became of attempts.
 type Throttle struct {
-	pool *pgxpool.Pool
-	key  []byte
+	pool     *pgxpool.Pool
+	key      []byte
+	attempts *prometheus.CounterVec
 }
 
 // New makes a throttle whose buckets are kept in the database of pool, under names
 // that are keyed with key, of at least 32 bytes. Another key finds all buckets empty.
 func New(pool *pgxpool.Pool, key []byte) *Throttle {
-	return &Throttle{pool: pool, key: slices.Clone(key)}
+	return &Throttle{pool: pool, key: slices.Clone(key), attempts: newAttempts()}
 }
 
 // Slot is an attempt that may go on. It is not safe for concurrent use.
 type Slot struct {
 	throttle *Throttle
+	rules    string
 	taken    []given
 }
 
@@ -81,7 +85,7 @@ func (t *Throttle) Take(ctx context.Context, now time.Time, buckets ...Bucket) (
 	if err != nil {
 		return nil, postgres.Failed("take a slot", err)
 	}
-	slot := &Slot{throttle: t}
+	slot := &Slot{throttle: t, rules: ruleNames(buckets)}
 	var until pgtype.Timestamptz
 	var bucket []byte
 	var taken *time.Time
@@ -96,12 +100,15 @@ func (t *Throttle) Take(ctx context.Context, now time.Time, buckets ...Bucket) (
 	case err != nil:
 		return nil, postgres.Failed("take a slot", err)
 	case until.InfinityModifier == pgtype.Infinity:
+		t.count(slot.rules, outcomeStopped)
 		return nil, errStopped
 	case until.Valid:
+		t.count(slot.rules, outcomeRefused)
 		return nil, ErrTooMany.After(until.Time.Sub(now))
 	case len(slot.taken) != len(wanted):
 		return nil, fmt.Errorf("take a slot: the database took %d of %d", len(slot.taken), len(wanted))
 	}
+	t.count(slot.rules, outcomeTaken)
 	return slot, nil
 }
 
@@ -127,6 +134,7 @@ func (s *Slot) giveBack(ctx context.Context, back []given) error {
 	if err := s.throttle.giveBack(ctx, back); err != nil {
 		return postgres.Failed("give a slot back", err)
 	}
+	s.throttle.count(s.rules, outcomeGivenBack)
 	s.taken = nil
 	return nil
 }

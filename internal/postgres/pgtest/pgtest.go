@@ -46,8 +46,15 @@ func URL(tb testing.TB) string {
 	if err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
-	return create(tb, srv.address, template)
+	created := create(tb, srv.address, template)
+	// A clone has the rights on everything in a database, but not those on the database.
+	if err := run(created, allowOwner); err != nil {
+		tb.Fatalf("pgtest: %v", err)
+	}
+	return created
 }
+
+const allowOwner = `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ` + string(postgres.Owner) + `', current_database()); END $$`
 
 // Empty makes a new database without Steward's schemas and returns its address. It is dropped like that of URL.
 func Empty(tb testing.TB) string {
@@ -62,9 +69,16 @@ func Empty(tb testing.TB) string {
 // Connect opens a pool on the database at address that is closed when tb ends.
 func Connect(tb testing.TB, address string) *pgxpool.Pool {
 	tb.Helper()
+	return As(tb, address, "")
+}
+
+// As is Connect in a role of Steward. What the superuser of the other tests is not
+// refused, a role may be.
+func As(tb testing.TB, address string, role postgres.Role) *pgxpool.Pool {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	pool, err := postgres.Connect(ctx, address, postgres.Options{AppName: "steward test"})
+	pool, err := postgres.Connect(ctx, address, postgres.Options{AppName: "steward test", Role: role})
 	if err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
