@@ -21,7 +21,7 @@ async function post(path, body, token) {
   const answer = await response.json();
   if (response.ok) return answer;
   const fields = (answer.errors || []).map((e) => e.message).join(", ");
-  throw new Error(answer.detail + (fields ? ": " + fields : ""));
+  throw new Error(answer.detail.replace(/\.$/, "") + (fields ? ": " + fields : ""));
 }
 
 // attempt does something once at a time and shows what went wrong.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/base32"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -10,7 +12,29 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/stewardhq/steward/internal/totp"
 )
+
+// authenticator is the app that the tour uses. Where it is not installed, the program
+// of the tests stands in for it.
+const authenticator = "oathtool"
+
+// authenticate prints the code of a key.
+func authenticate(out io.Writer, key string, now time.Time) error {
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(key)
+	if err != nil {
+		return err
+	}
+	secret, err := totp.SecretFrom(raw)
+	if err != nil {
+		return err
+	}
+	step, _ := totp.Step(now)
+	_, err = fmt.Fprintln(out, secret.Code(step))
+	return err
+}
 
 var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
@@ -43,6 +67,13 @@ func TestReadmeTour(t *testing.T) {
 	if err := os.Symlink(os.Args[0], filepath.Join(home, "bin", "steward")); err != nil {
 		t.Fatal(err)
 	}
+	path := os.Getenv("PATH")
+	if _, err := exec.LookPath(authenticator); err != nil {
+		if err := os.Symlink(os.Args[0], filepath.Join(home, "bin", authenticator)); err != nil {
+			t.Fatal(err)
+		}
+		path = filepath.Join(home, "bin") + string(os.PathListSeparator) + path
+	}
 	script := strings.Builder{}
 	script.WriteString("set -euo pipefail\n")
 	for i, block := range blocks {
@@ -54,7 +85,7 @@ func TestReadmeTour(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^bin/steward .*`).ReplaceAllString(script.String(), "$0 --data "+data)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", text)
 	cmd.Dir = home
-	cmd.Env = append(d.cmd.Env, "HOME="+home)
+	cmd.Env = append(d.cmd.Env, "HOME="+home, "PATH="+path)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -63,7 +94,7 @@ func TestReadmeTour(t *testing.T) {
 	}
 	for _, says := range []string{
 		`"available_actions"`, `"event_ids":[]`, `"Travelling."`, `"domain.pushed"`,
-		`"customer.reactivated"`, "by reseller", "accepted", "identical", "current",
+		`"customer.reactivated"`, `"next":"sign_in"`, `"next":"signed_in"`, "by reseller", "accepted", "identical", "current",
 	} {
 		if !bytes.Contains(out, []byte(says)) {
 			t.Errorf("the tour does not show %s", says)

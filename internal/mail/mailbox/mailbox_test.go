@@ -215,6 +215,10 @@ func TestJSON(t *testing.T) {
 	if len(got) != 2 || got[0]["to"] != "percy@shelley.example" || got[1]["to"] != "mary@shelley.example" {
 		t.Fatalf("%v", got)
 	}
+	var hers []map[string]any
+	if err := json.Unmarshal(get(t, m, "/mailbox.json?to=mary@shelley.example").Body.Bytes(), &hers); err != nil || len(hers) != 1 || hers[0]["id"] != got[1]["id"] {
+		t.Errorf("to her: %v, %v", hers, err)
+	}
 	var fields []string
 	for name := range got[1] {
 		fields = append(fields, name)

@@ -35,7 +35,7 @@ var (
 // mailPolicy is for the page of a mail: it may look as it likes, load the store's logo, and open links in new windows.
 const mailPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-// ServeHTTP answers below /mailbox: the list, /mailbox/{id} with its text, page and source, and /mailbox.json with all
+// ServeHTTP answers below /mailbox: the list, /mailbox/{id} with its text, page and source, and /mailbox.json?to=ADDRESS with all
 // of it for programs, the newest first.
 func (m *Mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -67,19 +67,19 @@ func (m *Mailbox) routes() *http.ServeMux {
 	return mux
 }
 
-// newest returns all mails, the newest first. It is never nil.
-func (m *Mailbox) newest() []Message {
-	all := append([]Message{}, m.Messages("")...)
+// newest returns the mails to an address, the newest first; all of them when the address is empty. It is never nil.
+func (m *Mailbox) newest(to string) []Message {
+	all := append([]Message{}, m.Messages(to)...)
 	slices.Reverse(all)
 	return all
 }
 
-func (m *Mailbox) serveJSON(w http.ResponseWriter, _ *http.Request) {
+func (m *Mailbox) serveJSON(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(m.newest()) // the caller is gone
+	_ = json.NewEncoder(w).Encode(m.newest(r.URL.Query().Get("to"))) // the caller is gone
 }
 
-func (m *Mailbox) serveList(w http.ResponseWriter, _ *http.Request) { show(w, view{All: m.newest()}) }
+func (m *Mailbox) serveList(w http.ResponseWriter, _ *http.Request) { show(w, view{All: m.newest("")}) }
 
 // view is what the page shows: one mail, or the list.
 type view struct {
