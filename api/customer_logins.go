@@ -6,8 +6,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stewardhq/steward/commands/login"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/throttle"
+	"github.com/stewardhq/steward/internal/wireid"
 	"github.com/stewardhq/steward/projections"
 )
 
@@ -75,12 +77,7 @@ func (s *Server) signInFacts(ctx context.Context, store, id uuid.UUID, d Custome
 // lockout looks at all that is counted of attempts to sign in as the customer, by
 // either of their names.
 func (s *Server) lockout(ctx context.Context, store, id uuid.UUID, names ...*string) (*Lockout, error) {
-	buckets := []throttle.Bucket{throttle.SecondFactor(store, id)}
-	for _, name := range names {
-		if name != nil {
-			buckets = append(buckets, throttle.Account(store, nameKey(*name)))
-		}
-	}
+	buckets := attemptBuckets(store, id, names...)
 	var out Lockout
 	stopped := false
 	for _, b := range buckets {
@@ -99,4 +96,42 @@ func (s *Server) lockout(ctx context.Context, store, id uuid.UUID, names ...*str
 	}
 	out.Locked = stopped || out.LockedUntil != nil
 	return &out, nil
+}
+
+// attemptBuckets are what attempts to sign in as a customer are counted in.
+func attemptBuckets(store, id uuid.UUID, names ...*string) []throttle.Bucket {
+	buckets := []throttle.Bucket{throttle.SecondFactor(store, id), provenBucket(store, id)}
+	for _, name := range names {
+		if name != nil {
+			buckets = append(buckets, throttle.Account(store, nameKey(*name)))
+		}
+	}
+	return buckets
+}
+
+// unlockCustomer handles POST /v1/customers/{id}/unlock. It says so in the log before it
+// does so: what is counted is not in the log.
+func (s *Server) unlockCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
+	id, err := pathID(wireid.Customer, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.loadCustomer(ctx, r.StoreID, id)
+	if err != nil {
+		return nil, err
+	}
+	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), login.Unlock{}, r)
+	if err != nil || r.DryRun {
+		return s.answer(in.ID, out, r), err
+	}
+	for _, bucket := range attemptBuckets(r.StoreID, id, shown(account.State.Username), shown(account.State.Email)) {
+		if err := s.throttle.Clear(ctx, bucket); err != nil {
+			return nil, err
+		}
+	}
+	return s.answer(in.ID, out, r), nil
 }

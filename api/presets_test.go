@@ -515,3 +515,60 @@ func TestIdentityScope_S4_11_S4_17_C13(t *testing.T) {
 		t.Errorf("answers %v", got)
 	}
 }
+
+// C8: what somebody shut out is told.
+func TestRevealStatus_C8(t *testing.T) {
+	t.Parallel()
+	for value, told := range map[string][2]string{
+		"after_correct_password": {"account_disabled", "invalid_credentials"},
+		"never":                  {"invalid_credentials", "invalid_credentials"},
+		"always":                 {"account_disabled", "account_disabled"},
+	} {
+		m := newMailing(t)
+		m.policies(map[string]any{"reveal_status": value})
+		id := m.register("ada")
+		m.signInWith("ada", "wrong one altogether").refused(401, "invalid_credentials")
+		m.owner("POST", "/v1/customers/"+id+"/suspend", nil).want(200)
+		for i, password := range []string{goodPassword, "wrong one altogether"} {
+			if got := m.signInWith("ada", password).str("code"); got != told[i] {
+				t.Errorf("%s: attempt %d is told %s", value, i, got)
+			}
+		}
+		m.signInWith("nobody", goodPassword).refused(401, "invalid_credentials")
+	}
+}
+
+// C23: a notice follows from what the team does, unless it says otherwise.
+func TestNotify_C23(t *testing.T) {
+	t.Parallel()
+	m := newMailing(t)
+	_, path := m.opened(ada())
+	m.owner("POST", path+"/suspend", nil, "Steward-Notify", "false").want(200)
+	m.owner("POST", path+"/reactivate", nil).want(200)
+	m.eventually("the second is shown", func() bool { return m.templates(path)["account_reactivated"] == "sent" })
+	if got := m.templates(path); got["account_suspended"] != nil {
+		t.Errorf("the mails are %v", got)
+	}
+}
+
+// CRE-10: somebody shut out by failed attempts is let in again by the team.
+func TestUnlock_CRE10(t *testing.T) {
+	t.Parallel()
+	m := newMailing(t)
+	id := m.register("ada")
+	refused := 0
+	for range 8 {
+		if m.signInWith("ada", "wrong one altogether").status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Fatal("nothing shut her out")
+	}
+	m.do(events.RoleAnalyst, "POST", "/v1/customers/"+id+"/unlock", nil).refused(403, "forbidden")
+	unlocked := m.do(events.RoleSupport, "POST", "/v1/customers/"+id+"/unlock", nil).want(200)
+	m.signInWith("ada", goodPassword).want(200)
+	if rows := m.read("/v1/customers/"+id+"/log?type=login.unlocked", unlocked).list("items"); len(rows) != 1 {
+		t.Errorf("the log says %v", rows)
+	}
+}

@@ -184,7 +184,7 @@ var (
 // taken, does not have it.
 func (s *Server) provePassword(ctx context.Context, account decider.Loaded[customer.State], password string, now time.Time) (decider.Loaded[login.State], error) {
 	id, store := account.State.ID, account.StoreID
-	slot, err := s.throttle.Take(ctx, now, throttle.Account(store, "customer\x00"+id.String()))
+	slot, err := s.throttle.Take(ctx, now, provenBucket(store, id))
 	if err != nil {
 		return decider.Loaded[login.State]{}, err
 	}
@@ -202,6 +202,11 @@ func (s *Server) provePassword(ctx context.Context, account decider.Loaded[custo
 		return credentials, errWrongPassword
 	}
 	return credentials, slot.GiveBack(ctx)
+}
+
+// provenBucket counts the passwords that are tried in sessions of a customer.
+func provenBucket(store, id uuid.UUID) throttle.Bucket {
+	return throttle.Account(store, "customer\x00"+id.String())
 }
 
 // changePassword handles POST /v1/customers/{id}/change-password.

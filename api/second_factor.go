@@ -105,7 +105,7 @@ func (s *Server) passed(ctx context.Context, waiting decider.Loaded[session.Stat
 		if err != nil {
 			return nil, err
 		}
-		return nil, refusal(shop.State.Policies.At(r.At), "")
+		return nil, refusal(shop.State.Policies.At(r.At), "", true)
 	}
 	out, err := s.begin(ctx, begun, pass, r)
 	if err == nil && pass.Scope == events.ScopePassword {

@@ -214,6 +214,7 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/review-details", permitCustomersWrite, "Say that one has looked at one's own details", customers, 0}, s.reviewDetails)
 	add(s, route{g, "/v1/customers/{id}/sessions", permitCustomersRead, "List the sessions that a customer has", customers, 0}, s.listSessions)
 	add(s, route{p, "/v1/customers/{id}/end-sessions", permitCustomersWrite, "End all sessions of a customer", customers, 0}, s.endSessions)
+	add(s, route{p, "/v1/customers/{id}/unlock", permitCustomersSuspend, "Let a customer try again whom failed attempts shut out", customers, 0}, s.unlockCustomer)
 	add(s, route{p, "/v1/customers/{id}/change-password", permitCustomersWrite, "Change one's own password", customers, 0}, s.changePassword)
 	add(s, route{p, "/v1/customers/{id}/set-password", permitCustomersWrite, "Choose a password after following a link; or set one for a customer, where the store permits it", customers, 0}, s.setPassword)
 	add(s, route{p, "/v1/customers/{id}/request-email-change", permitCustomersWrite, "Ask for another address of one's own: a link is sent to it", customers, 0}, s.requestEmailChange)

@@ -108,7 +108,7 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 		if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(token.ID()), attempt, r); err != nil {
 			return nil, err
 		}
-		return nil, refusal(shop.policies, refused)
+		return nil, refusal(shop.policies, refused, who.account.State.Exists() && !who.active())
 	}
 	if err := slot.GiveBack(ctx); err != nil {
 		return nil, err
@@ -145,9 +145,16 @@ const (
 )
 
 // refusal is what somebody is told who may not sign in.
-func refusal(policies policy.Set, refused events.RefusalReason) error {
-	if refused == "" && policies.Get(policy.RevealStatus) == policy.RevealAfterPassword {
-		return errDisabled
+func refusal(policies policy.Set, refused events.RefusalReason, shutOut bool) error {
+	switch policies.Get(policy.RevealStatus) {
+	case policy.RevealAlways:
+		if shutOut {
+			return errDisabled
+		}
+	case policy.RevealAfterPassword:
+		if shutOut && refused == "" {
+			return errDisabled
+		}
 	}
 	return errCredentials
 }

@@ -24,6 +24,7 @@ var decoders = map[string]decoder{
 
 	TypeLoginPasswordSet:   decode[LoginPasswordSet],
 	TypeLoginSessionsEnded: decode[LoginSessionsEnded],
+	TypeLoginUnlocked:      decode[LoginUnlocked],
 
 	TypeLoginLinkIssued: decode[LoginLinkIssued],
 	TypeLoginLinkUsed:   decode[LoginLinkUsed],

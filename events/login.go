@@ -6,6 +6,7 @@ import "github.com/google/uuid"
 const (
 	TypeLoginPasswordSet   = "login.password_set"
 	TypeLoginSessionsEnded = "login.sessions_ended"
+	TypeLoginUnlocked      = "login.unlocked"
 
 	TypeLoginTwoFactorStarted     = "login.two_factor_started"
 	TypeLoginTwoFactorEnabled     = "login.two_factor_enabled"
@@ -46,6 +47,12 @@ type LoginPasswordSet struct {
 
 // LoginSessionsEnded ends every session of a login that began before it.
 type LoginSessionsEnded struct {
+	LoginID    uuid.UUID `json:"login_id"`
+	CustomerID uuid.UUID `json:"customer_id"`
+}
+
+// LoginUnlocked forgets the failed attempts that shut a customer out.
+type LoginUnlocked struct {
 	LoginID    uuid.UUID `json:"login_id"`
 	CustomerID uuid.UUID `json:"customer_id"`
 }
@@ -111,6 +118,7 @@ type LoginRecoveryCodesRenewed struct {
 
 func (LoginPasswordSet) EventType() string          { return TypeLoginPasswordSet }
 func (LoginSessionsEnded) EventType() string        { return TypeLoginSessionsEnded }
+func (LoginUnlocked) EventType() string             { return TypeLoginUnlocked }
 func (LoginTwoFactorStarted) EventType() string     { return TypeLoginTwoFactorStarted }
 func (LoginTwoFactorEnabled) EventType() string     { return TypeLoginTwoFactorEnabled }
 func (LoginTwoFactorDisabled) EventType() string    { return TypeLoginTwoFactorDisabled }
@@ -123,6 +131,9 @@ func (e LoginPasswordSet) Customer() uuid.UUID { return e.CustomerID }
 
 // Customer is whose login it is.
 func (e LoginSessionsEnded) Customer() uuid.UUID { return e.CustomerID }
+
+// Customer is whose login it is.
+func (e LoginUnlocked) Customer() uuid.UUID { return e.CustomerID }
 
 // Customer is whose login it is.
 func (e LoginTwoFactorStarted) Customer() uuid.UUID { return e.CustomerID }
@@ -144,6 +155,7 @@ func (e LoginRecoveryCodesRenewed) Customer() uuid.UUID { return e.CustomerID }
 
 func (LoginPasswordSet) loginEvent()          {}
 func (LoginSessionsEnded) loginEvent()        {}
+func (LoginUnlocked) loginEvent()             {}
 func (LoginTwoFactorStarted) loginEvent()     {}
 func (LoginTwoFactorEnabled) loginEvent()     {}
 func (LoginTwoFactorDisabled) loginEvent()    {}

@@ -18,6 +18,8 @@ func describeLogin(e events.LoginEvent) Description {
 		d.Changes = []Change{{Field: "cause", After: word(e.Cause)}}
 	case events.LoginSessionsEnded:
 		d.Event = "All sessions ended"
+	case events.LoginUnlocked:
+		d.Event = "Failed attempts forgotten"
 	case events.LoginLinkIssued:
 		d.Event = "Link sent by mail"
 		d.Changes = changed(Change{Field: "purpose", After: word(e.Purpose)}, personal("email", events.Personal{}, e.Email))

@@ -70,6 +70,10 @@ type Rehash struct {
 // EndSessions ends every session that the login has.
 type EndSessions struct{}
 
+// Unlock forgets the failed attempts that shut the customer out.
+type Unlock struct{}
+
+func (Unlock) loginCommand()      {}
 func (SetPassword) loginCommand() {}
 func (Rehash) loginCommand()      {}
 func (EndSessions) loginCommand() {}
@@ -103,6 +107,11 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 			return nil, ErrUnknown
 		}
 		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
+	case Unlock:
+		if s.LoginID == uuid.Nil {
+			return nil, ErrUnknown
+		}
+		return []events.LoginEvent{events.LoginUnlocked{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
 	case IssueLink:
 		return issueLink(c), nil
 	case UseLink:
@@ -142,6 +151,7 @@ func Evolve(s State, e events.LoginEvent) State {
 		s.Epoch++
 	case events.LoginLinkIssued:
 		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
+	case events.LoginUnlocked:
 	case events.LoginLinkUsed:
 		s.Proven = s.Proven || e.Purpose.ChoosesPassword() || e.Purpose == events.LinkActivate
 	case events.LoginErased:

@@ -48,6 +48,8 @@ func TestLogin(t *testing.T) {
 		{Name: "S0-23 gets a generated one first", When: choose(first, events.PasswordGenerated), Then: history{set(first, uuid.Nil, events.PasswordGenerated)}},
 		{Name: "rehashes nothing when there is nothing", When: rehash},
 		{Name: "ends its sessions", Given: history{registered}, When: login.EndSessions{}, Then: history{events.LoginSessionsEnded{LoginID: id, CustomerID: customer}}, Anew: true},
+		{Name: "is unlocked", Given: history{registered}, When: login.Unlock{}, Then: history{events.LoginUnlocked{LoginID: id, CustomerID: customer}}, Anew: true},
+		{Name: "cannot be unlocked before it exists", When: login.Unlock{}, Err: login.ErrUnknown},
 		{Name: "has none before it exists", When: login.EndSessions{}, Err: login.ErrUnknown},
 	})
 }

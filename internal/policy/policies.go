@@ -31,6 +31,7 @@ const (
 
 	RevealAfterPassword = "after_correct_password"
 	RevealNever         = "never"
+	RevealAlways        = "always"
 
 	WelcomeMail    = "welcome"
 	ActivationMail = "account_activation"
@@ -105,6 +106,7 @@ var (
 		Values: []Value{
 			{RevealAfterPassword, "after the right password"},
 			{RevealNever, "never: it looks like a wrong password"},
+			{RevealAlways, "whatever the password: then anybody can find out who has such an account"},
 		},
 	}
 	StaffDisableTwoFactor = Policy{
