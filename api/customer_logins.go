@@ -25,6 +25,7 @@ type SignInFacts struct {
 	LastSignInAt     *time.Time    `json:"last_sign_in_at" required:"false" doc:"When the customer last signed in themself. Null for never."`
 	LastSignInIP     *string       `json:"last_sign_in_ip" required:"false" doc:"From where that was."`
 	LastFailedSignIn *FailedSignIn `json:"last_failed_sign_in,omitempty" doc:"The last attempt that failed, if any did."`
+	Undeliverable    bool          `json:"undeliverable,omitempty" doc:"The last mail to the customer's address was rejected: they cannot get a link to reset their password. Customers do not see it."`
 	Lockout          *Lockout      `json:"lockout,omitempty" doc:"Whether failed attempts shut the customer out for now. Customers do not see it."`
 }
 
@@ -68,10 +69,28 @@ func (s *Server) signInFacts(ctx context.Context, store, id uuid.UUID, d Custome
 	if who.isCustomer() {
 		return facts, nil
 	}
+	if facts.Undeliverable, err = s.undeliverable(ctx, store, id, text(d.Email)); err != nil {
+		return nil, err
+	}
 	if facts.Lockout, err = s.lockout(ctx, store, id, d.Username, d.Email); err != nil {
 		return nil, err
 	}
 	return facts, nil
+}
+
+// undeliverable reports whether the last mail to an address was rejected.
+func (s *Server) undeliverable(ctx context.Context, store, id uuid.UUID, email string) (bool, error) {
+	const newest = 10
+	mails, _, err := s.queries.Mails(ctx, s.engine.Sealer, store, id, nil, newest)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range mails {
+		if m.To == email && m.State != projections.MailQueued {
+			return m.Failure == events.MailRejected, nil
+		}
+	}
+	return false, nil
 }
 
 // lockout looks at all that is counted of attempts to sign in as the customer, by

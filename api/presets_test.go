@@ -445,6 +445,19 @@ func TestPreset_pantry(t *testing.T) {
 			m.owner("POST", "/v1/customers", map[string]any{"username": "ada"}).refused(422, "invalid", "email")
 			m.opened(ada())
 		}},
+		{"S4-09 an address that does not exist is seen", func(t *testing.T, m *mailing) {
+			_, path := m.opened(map[string]any{"email": "bounce@example.com", "username": "ada", "send": "set_password"})
+			m.eventually("the account warns of it", func() bool {
+				return m.owner("GET", path, nil).want(200).at("login.undeliverable") == true
+			})
+			if got := m.templates(path)["set_password"]; got != "failed" {
+				t.Errorf("S0-98: the mail is %v", got)
+			}
+			m.owner("POST", path+"/change-email", map[string]any{"email": "ada@example.com"}).want(200)
+			if m.owner("GET", path, nil).want(200).at("login.undeliverable") != nil {
+				t.Error("another address is warned of too")
+			}
+		}},
 		{"S4-10 S4-13 forgotten by somebody with an alias", func(t *testing.T, m *mailing) {
 			m.opened(map[string]any{"email": "test+01@example.com", "username": "one"})
 			m.opened(map[string]any{"email": "test@example.com", "username": "none"})

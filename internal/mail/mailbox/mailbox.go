@@ -159,7 +159,13 @@ type session struct {
 
 func (s *session) Mail(string, *smtp.MailOptions) error { return nil }
 
+// bounces is what an address begins with that the mailbox rejects, to see what follows from that.
+const bounces = "bounce@"
+
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if strings.HasPrefix(strings.ToLower(to), bounces) {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "there is no such mailbox"}
+	}
 	s.to = append(s.to, to)
 	return nil
 }

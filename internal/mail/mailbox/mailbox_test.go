@@ -200,6 +200,26 @@ func TestItEnds(t *testing.T) {
 	}
 }
 
+func TestAnAddressMayBounce(t *testing.T) {
+	t.Parallel()
+	m := listen(t)
+	sender, err := mail.NewSender(m.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := mail.Render(mail.PasswordChanged, mail.Sample(mail.PasswordChanged))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = sender.Send(t.Context(), mail.Letter{
+		MessageID: "1@shop.example", From: mail.Address{Address: "no-reply@shop.example"}, To: mail.Address{Address: "Bounce@shelley.example"},
+		Rendered: rendered, At: time.Now(),
+	})
+	if !errors.Is(err, mail.ErrRejected) || len(m.Messages("")) != 0 {
+		t.Errorf("%v, and %d mails are kept", err, len(m.Messages("")))
+	}
+}
+
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	m := listen(t)
