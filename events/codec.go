@@ -44,6 +44,12 @@ var decoders = map[string]decoder{
 
 	TypeSessionRecoveryRefused: decode[SessionRecoveryRefused],
 
+	TypeImpersonationIssued:         decode[ImpersonationIssued],
+	TypeImpersonationRedeemed:       decode[ImpersonationRedeemed],
+	TypeImpersonationCustomerViewed: decode[ImpersonationCustomerViewed],
+	TypeImpersonationRefused:        decode[ImpersonationRefused],
+	TypeImpersonationEnded:          decode[ImpersonationEnded],
+
 	TypeMailCreated:         decode[MailCreated],
 	TypeMailSent:            decode[MailSent],
 	TypeMailFailed:          decode[MailFailed],

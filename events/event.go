@@ -82,6 +82,14 @@ type MailEvent interface {
 	mailEvent()
 }
 
+// ImpersonationEvent belongs to an impersonation stream.
+type ImpersonationEvent interface {
+	Event
+	// Customer is whose session it is.
+	Customer() uuid.UUID
+	impersonationEvent()
+}
+
 // DomainEvent belongs to a domain stream.
 type DomainEvent interface {
 	Event

@@ -69,6 +69,11 @@ func Customer(id, session uuid.UUID) Actor {
 	return a
 }
 
+// AsCustomer is a staff member acting in a session of a customer.
+func AsCustomer(customer, staff, impersonation uuid.UUID) Actor {
+	return Actor{Kind: ActorAsCustomer, ID: customer.String(), StaffID: staff, ImpersonationID: impersonation}
+}
+
 // Source is the way by which a command came in.
 type Source string
 

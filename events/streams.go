@@ -20,6 +20,8 @@ const (
 	CategorySession  = "session"
 	CategoryMail     = "mail"
 
+	CategoryImpersonation = "impersonation"
+
 	// CategoryReservationPrefix starts the category of every reservation
 	// stream; the kind of name follows.
 	CategoryReservationPrefix = "uniq_"
@@ -48,6 +50,9 @@ func SessionStream(id uuid.UUID) string { return CategorySession + "-" + id.Stri
 
 // MailStream names the stream of a mail.
 func MailStream(id uuid.UUID) string { return CategoryMail + "-" + id.String() }
+
+// ImpersonationStream names the stream of a team member in a customer's session.
+func ImpersonationStream(id uuid.UUID) string { return CategoryImpersonation + "-" + id.String() }
 
 // DomainStream names the stream of a domain.
 func DomainStream(id uuid.UUID) string { return CategoryDomain + "-" + id.String() }

@@ -62,8 +62,9 @@ func (s *Subject) UnmarshalText(text []byte) error {
 }
 
 // About returns the subject that free text given with an event is sealed under:
-// the customer for a domain, a login or a session, the staff member for an API
-// key, otherwise the stream's own subject. Reservation streams are about nobody.
+// the customer for a domain, a login, a session or an impersonation, the staff
+// member for an API key, otherwise the stream's own subject. Reservation streams are
+// about nobody.
 func About(stream string, e Event) (Subject, bool) {
 	switch e := e.(type) {
 	case DomainEvent:
@@ -77,6 +78,8 @@ func About(stream string, e Event) (Subject, bool) {
 	case SessionEvent:
 		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, e.Customer() != uuid.Nil
 	case MailEvent:
+		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
+	case ImpersonationEvent:
 		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
 	case PlatformEvent:
 		return PlatformSubject, true

@@ -81,6 +81,8 @@ func Describe(e events.Event) Description {
 		return describeSession(e)
 	case events.MailEvent:
 		return describeMail(e)
+	case events.ImpersonationEvent:
+		return describeImpersonation(e)
 	case events.StoreEvent:
 		return describeStore(e)
 	case events.APIKeyEvent:

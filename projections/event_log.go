@@ -137,6 +137,8 @@ func about(e projector.Event) (customer, other, domain uuid.UUID) {
 		customer = ev.Customer()
 	case events.MailEvent:
 		customer = ev.Customer()
+	case events.ImpersonationEvent:
+		customer = ev.Customer()
 	}
 	return customer, uuid.Nil, uuid.Nil
 }

@@ -4,6 +4,7 @@
 //	stw_live_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
 //	stw_ses_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
 //	stw_2fa_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
+//	stw_imp_<id: 16 hex>_<secret: 43 base64url>_<checksum: 8 hex>
 //
 // The prefix and the checksum (CRC-32, IEEE) let scanners find leaked keys and
 // let a mistyped key be told from a wrong one without asking anything.
@@ -37,18 +38,31 @@ const (
 	keyPrefix       = "stw_live_"
 	sessionPrefix   = "stw_ses_"
 	challengePrefix = "stw_2fa_"
+
+	impersonationPrefix = "stw_imp_"
 )
 
 // ErrMalformed says that a text is not a token at all.
 var ErrMalformed = errors.New("not a token")
 
-var pattern = regexp.MustCompile(`^(stw_(?:live|ses|2fa)_[0-9a-f]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$`)
+var pattern = regexp.MustCompile(`^(stw_(?:live|ses|2fa|imp)_[0-9a-f]{16})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})$`)
 
 // New draws an API key with 64 random bits of id and 256 of secret.
 func New() Token { return draw(keyPrefix) }
 
 // NewSession draws the token of a session, as random as an API key.
 func NewSession() Token { return draw(sessionPrefix) }
+
+// NewImpersonation draws the token of a session of the team as a customer.
+func NewImpersonation() Token { return draw(impersonationPrefix) }
+
+// Impersonation draws the token of such a session whose prefix is known: the id was
+// given away before there is a secret.
+func Impersonation(prefix string) Token {
+	t := draw(impersonationPrefix)
+	t.public = prefix
+	return t
+}
 
 // Challenge draws the token by which the second factor of this session is sent. The
 // two share their id and nothing else.
@@ -100,12 +114,19 @@ func (t Token) IsSession() bool { return strings.HasPrefix(t.public, sessionPref
 // IsChallenge reports whether it is the token of a challenge.
 func (t Token) IsChallenge() bool { return strings.HasPrefix(t.public, challengePrefix) }
 
+// IsImpersonation reports whether it is the token of a session of the team as a
+// customer.
+func (t Token) IsImpersonation() bool { return strings.HasPrefix(t.public, impersonationPrefix) }
+
 // ID is the id of the API key or the session that the token belongs to, derived
 // from the prefix so that a presented token names its stream without a lookup. A
 // challenge has that of its session.
 func (t Token) ID() uuid.UUID {
 	kind, public := "api_key", t.public
-	if t.IsSession() || t.IsChallenge() {
+	switch {
+	case t.IsImpersonation():
+		kind = "impersonation"
+	case t.IsSession() || t.IsChallenge():
 		kind, public = "session", t.public[strings.LastIndex(t.public, "_")+1:]
 	}
 	return uuid.NewSHA1(events.Namespace, []byte(kind+"\x00"+public))

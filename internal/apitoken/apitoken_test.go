@@ -11,7 +11,7 @@ import (
 
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, token := range []apitoken.Token{apitoken.New(), apitoken.NewSession()} {
+	for _, token := range []apitoken.Token{apitoken.New(), apitoken.NewSession(), apitoken.NewImpersonation()} {
 		parsed, err := apitoken.Parse(token.Reveal())
 		if err != nil {
 			t.Fatal(err)
@@ -82,5 +82,18 @@ func TestChallenge(t *testing.T) {
 	}
 	if parsed, err := apitoken.Parse(challenge.Reveal()); err != nil || parsed != challenge {
 		t.Errorf("the challenge was read as %v, %v", parsed, err)
+	}
+}
+
+// The id of an impersonation is known before its secret is.
+func TestImpersonation(t *testing.T) {
+	t.Parallel()
+	before := apitoken.NewImpersonation()
+	after := apitoken.Impersonation(before.Prefix())
+	if after.ID() != before.ID() || after.Prefix() != before.Prefix() || after.Matches(before.Hash()) {
+		t.Errorf("%v became %v", before, after)
+	}
+	if parsed, err := apitoken.Parse(after.Reveal()); err != nil || parsed != after || !parsed.IsImpersonation() || parsed.IsSession() {
+		t.Errorf("it was read as %v, %v", parsed, err)
 	}
 }

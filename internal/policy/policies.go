@@ -36,6 +36,9 @@ const (
 	WelcomeMail    = "welcome"
 	ActivationMail = "account_activation"
 
+	ImpersonateAllow = "allow"
+	ImpersonateDeny  = "deny"
+
 	DeletionSoft     = "soft"
 	DeletionErase    = "erase"
 	DeletionDisabled = "disabled"
@@ -146,6 +149,19 @@ var (
 			{ReleaseOnErase, "when the person is erased"},
 		},
 	}
+	ImpersonationReason = Policy{
+		Name: "impersonation_reason", Default: on,
+		About:  "Whether a member of the team who logs in as a customer says why.",
+		Values: either("without a reason or a Steward-Reason it is refused", "a reason may be given"),
+	}
+	ImpersonateSuspended = Policy{
+		Name: "impersonate_suspended", Default: ImpersonateAllow,
+		About: "Whether the team can log in as a customer who is suspended or banned.",
+		Values: []Value{
+			{ImpersonateAllow, "it can, to help"},
+			{ImpersonateDeny, "it cannot"},
+		},
+	}
 	SuspendedLabel  = Policy{Name: "suspended_label", Default: "Suspended", About: "What a suspended account is called where people read it."}
 	CustomerLabel   = Policy{Name: "customer_label", Default: "Customer", About: "What the event log calls a customer who acts."}
 	ResellerLabel   = Policy{Name: "reseller_label", Default: "Reseller", About: "What the event log calls the team when it acts."}
@@ -157,6 +173,7 @@ var (
 var Policies = []Policy{
 	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, StaffPassword, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
 	ErasureGrace, ReleaseIdentifiers,
+	ImpersonationReason, ImpersonateSuspended,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
@@ -170,7 +187,7 @@ type Preset struct {
 // Presets lists all presets. Policies that one does not name have their default.
 var Presets = []Preset{
 	{"opensrs", "A reseller's storefront: suspended or active, nothing is deleted.", Set{
-		Deletion.Name: DeletionDisabled,
+		Deletion.Name: DeletionDisabled, ImpersonationReason.Name: off,
 	}},
 	{"clientxcms", "A hosting client area: customers are found by email and can be deleted softly.", Set{
 		UsernameMode.Name: UsernameIsEmail, StaffPassword.Name: StaffPasswordSet,

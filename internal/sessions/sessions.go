@@ -24,6 +24,12 @@ const (
 	CustomerConcurrent = 10               // how many a customer may have; the oldest ends
 )
 
+// The limits on the sessions of the team as a customer.
+const (
+	ImpersonationIdle     = 10 * time.Minute
+	ImpersonationAbsolute = time.Hour
+)
+
 // Grain is how exactly it is known when a session was last used. Uses that follow one
 // sooner are not noted, so a session can end that much before it was idle long
 // enough, and never after.

@@ -26,6 +26,8 @@ const (
 	Command  Kind = "cmd"
 	Session  Kind = "ses"
 	Mail     Kind = "mai"
+
+	Impersonation Kind = "imp"
 )
 
 // ErrInvalid says that a text is not an id of the kind wanted.
