@@ -38,6 +38,12 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request) error {
 		}
 		return err
 	}
+	if token.IsImpersonation() {
+		if c.caller, err = s.authenticateImpersonation(ctx, token); err != nil && s.away(ctx, err) {
+			return fmt.Errorf("%w (%w)", eventstore.ErrUnavailable, err)
+		}
+		return err
+	}
 	if reads(r.Method) && s.outage.recent() {
 		return s.authenticateStale(ctx, c, token)
 	}
@@ -60,10 +66,10 @@ func presented(r *http.Request) (apitoken.Token, error) {
 		return apitoken.Token{}, err
 	}
 	scheme, text, _ := strings.Cut(value, " ")
+	var kept *http.Cookie
 	if !given {
-		kept, err := r.Cookie(sessionCookie)
-		if err != nil {
-			return apitoken.Token{}, errUnauthorized
+		if kept, err = keptSession(r); err != nil {
+			return apitoken.Token{}, err
 		}
 		if err := sameSite(r); err != nil {
 			return apitoken.Token{}, err
@@ -71,7 +77,7 @@ func presented(r *http.Request) (apitoken.Token, error) {
 		scheme, text = "Bearer", kept.Value
 	}
 	token, err := apitoken.Parse(text)
-	if token.IsChallenge() || !strings.EqualFold(scheme, "Bearer") || err != nil || !given && !token.IsSession() {
+	if token.IsChallenge() || !strings.EqualFold(scheme, "Bearer") || err != nil || !given && !keeps(kept, token) {
 		return apitoken.Token{}, errUnauthorized
 	}
 	return token, nil

@@ -62,6 +62,11 @@ type caller struct {
 	scope      events.SessionScope
 	recovered  bool // by a recovery code in the place of the app
 
+	// impersonation says that staffID is in a session of customerID, and within what
+	// can be done there.
+	impersonation uuid.UUID
+	within        events.ImpersonationScope
+
 	// policies are those of the store now; its defaults while the log is away.
 	policies policy.Set
 }
@@ -69,18 +74,25 @@ type caller struct {
 // actor is the caller as written into events. This is the only place that makes
 // the actor of a request, and nothing that a request says can reach it.
 func (c *caller) actor() events.Actor {
+	if c.impersonation != uuid.Nil {
+		return events.AsCustomer(c.customerID, c.staffID, c.impersonation)
+	}
 	if c.isCustomer() {
 		return events.Customer(c.customerID, c.sessionID)
 	}
 	return events.Reseller(c.staffID, c.keyID)
 }
 
-// isCustomer reports whether a customer sent the request.
+// isCustomer reports whether a customer sent the request, or somebody in a customer's
+// session.
 func (c *caller) isCustomer() bool { return c.customerID != uuid.Nil }
 
 // principal is whose idempotency keys a request uses: the person's, whichever
 // of their API keys or sessions they send.
 func (c *caller) principal() string {
+	if c.impersonation != uuid.Nil {
+		return "staff:" + c.staffID.String() + ":" + c.customerID.String()
+	}
 	if c.isCustomer() {
 		return "customer:" + c.customerID.String()
 	}
@@ -94,6 +106,8 @@ func (c *caller) may(p permission) bool { return !c.isCustomer() && allows(c.rol
 // mayUse reports whether the caller may use a route, on something of their own.
 func (c *caller) mayUse(rt route) bool {
 	switch {
+	case c.impersonation != uuid.Nil:
+		return c.barred(rt) == ""
 	case c.scope == events.ScopePassword:
 		return slices.Contains(choosingRoutes, rt.method+" "+rt.path)
 	case c.isCustomer():

@@ -86,6 +86,7 @@ var idKinds = map[string]wireid.Kind{
 	"domain_id": wireid.Domain, "event_id": wireid.Event, "store_id": wireid.Store, "staff_id": wireid.Staff,
 	"api_key_id": wireid.APIKey, "login_id": wireid.Login, "command_id": wireid.Command, "session_id": wireid.Session,
 	"mail_id": wireid.Mail, "cause_id": wireid.Event,
+	"impersonation_id": wireid.Impersonation,
 }
 
 func publicID(id uuid.UUID, field string) any {

@@ -193,7 +193,7 @@ func rawEvent(env events.Envelope, stored string) RawEvent {
 		Actor: RawActor{
 			Kind: md.Actor.Kind, ID: actorID(md.Actor.Kind, md.Actor.ID),
 			StaffID: wireid.Format(wireid.Staff, md.Actor.StaffID), APIKeyID: wireid.Format(wireid.APIKey, md.Actor.APIKeyID),
-			SessionID: wireid.Format(wireid.Session, md.Actor.SessionID), ImpersonationID: text(optionalUUID(optionalNil(md.Actor.ImpersonationID))),
+			SessionID: wireid.Format(wireid.Session, md.Actor.SessionID), ImpersonationID: wireid.Format(wireid.Impersonation, md.Actor.ImpersonationID),
 		},
 	}
 	if md.Net.IsErased() {
@@ -206,11 +206,4 @@ func rawEvent(env events.Envelope, stored string) RawEvent {
 		e.Data = publicData(env.Event)
 	}
 	return e
-}
-
-func optionalNil(id uuid.UUID) *uuid.UUID {
-	if id == uuid.Nil {
-		return nil
-	}
-	return &id
 }

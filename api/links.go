@@ -142,6 +142,9 @@ func (s *Server) sendLink(ctx context.Context, in *SendLinkInput) (*CommandOutpu
 	if err != nil {
 		return nil, err
 	}
+	if callerOf(ctx).impersonation != uuid.Nil && in.Body.Purpose != events.LinkReset {
+		return nil, s.refuseAsCustomer(ctx, sendLinkRoute, events.RefusedAsCustomer)
+	}
 	policies := callerOf(ctx).policies
 	out, err := login.Decider.HandleFrom(ctx, s.engine, events.LoginStream(account.State.LoginID), func(_ context.Context, state login.State) (login.Command, error) {
 		return linkTo(account.State, in.Body.Purpose, policies, s.links.Version(), r), mayBeSent(account.State, state, in.Body.Purpose)

@@ -38,7 +38,7 @@ type LogEntry struct {
 	CustomerID      *string              `json:"customer_id" doc:"The customer whom it was about, or who held the domain then."`
 	ReceiverID      *string              `json:"receiver_id,omitempty" doc:"Of a push: who got the domain."`
 	DomainID        *string              `json:"domain_id"`
-	Links           map[string]string    `json:"links" doc:"To the customer and the domain."`
+	Links           map[string]string    `json:"links" doc:"To the customer, the domain and the session of a team member as the customer."`
 }
 
 // LogChange is one field before and after.
@@ -67,6 +67,7 @@ func (changeValue) Schema(huma.Registry) *huma.Schema {
 type LogFilterInput struct {
 	Actor   string    `query:"actor" enum:"customer,reseller,as_customer,system" doc:"In which capacity it was done."`
 	Staff   string    `query:"staff" doc:"By which team member, also as a customer." example:"stf_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	In      string    `query:"impersonation" doc:"Only what was done in this session of a team member as a customer, and about it." example:"imp_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	Type    string    `query:"type" maxLength:"100" pattern:"^[a-z0-9_.]*$" doc:"See /v1/event-types." example:"domain.lock_set"`
 	Setting string    `query:"setting" maxLength:"50" pattern:"^[a-z_]*$" doc:"The setting that was changed: profile, email, username, external_id, status, auto_renew, lock, privacy, nameservers, owner, name, role, hosts, branding, password, two_factor, tags." example:"lock"`
 	From    time.Time `query:"from" doc:"From this time on." example:"2026-01-01T00:00:00Z"`
@@ -133,6 +134,9 @@ func (s *Server) logPage(ctx context.Context, in PageInput, by LogFilterInput, f
 	if err != nil {
 		return nil, err
 	}
+	if filter.ImpersonationID, err = filterID(wireid.Impersonation, "impersonation", by.In); err != nil {
+		return nil, err
+	}
 	filter.StoreID, filter.ActorKind, filter.StaffID = callerOf(ctx).storeID, events.ActorKind(by.Actor), staff
 	filter.Public = callerOf(ctx).isCustomer()
 	filter.Type, filter.Setting, filter.From, filter.Until, filter.Limit = by.Type, by.Setting, by.From, by.To, in.Limit
@@ -164,7 +168,7 @@ func logEntry(who *caller, e projections.LogEntry) LogEntry {
 		By:   shownActor(who, e.ActorKind, e.ActorID, value(e.StaffID), e.StaffName),
 		Time: e.OccurredAt, Reason: e.Reason, Ticket: e.Envelope.Metadata.Ticket, Source: e.Source, RequestID: e.RequestID,
 		CommandID: wireid.Format(wireid.Command, e.CommandID),
-		SessionID: optionalID(wireid.Session, e.SessionID), ImpersonationID: optionalUUID(e.ImpersonationID),
+		SessionID: optionalID(wireid.Session, e.SessionID), ImpersonationID: optionalID(wireid.Impersonation, e.ImpersonationID),
 		CustomerID: optionalID(wireid.Customer, e.CustomerID), ReceiverID: optionalID(wireid.Customer, e.OtherCustomerID),
 		DomainID: optionalID(wireid.Domain, e.DomainID), Links: make(map[string]string),
 	}
@@ -177,6 +181,9 @@ func logEntry(who *caller, e projections.LogEntry) LogEntry {
 	}
 	if e.Net != nil && (!who.isCustomer() || e.ActorKind == events.ActorCustomer) {
 		entry.IP, entry.UserAgent = e.Net.IP, e.Net.UserAgent
+	}
+	if e.ImpersonationID != nil && !who.isCustomer() {
+		entry.Links["impersonation"] = impersonationPath(*e.ImpersonationID)
 	}
 	for name, path := range map[string]string{
 		"customer": idPath(e.CustomerID, customerPath), "receiver": idPath(e.OtherCustomerID, customerPath),
@@ -227,14 +234,6 @@ func optionalID(kind wireid.Kind, id *uuid.UUID) *string {
 		return nil
 	}
 	text := wireid.Format(kind, *id)
-	return &text
-}
-
-func optionalUUID(id *uuid.UUID) *string {
-	if id == nil {
-		return nil
-	}
-	text := id.String()
 	return &text
 }
 

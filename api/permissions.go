@@ -31,6 +31,8 @@ const (
 	permitLogsRead         permission = "logs:read"
 	permitEventsRead       permission = "events:read"
 
+	permitCustomersImpersonate permission = "customers:impersonate"
+
 	// permitAnyone is for what shows nothing of any store: health, this
 	// documentation.
 	permitAnyone permission = "public"
@@ -40,6 +42,7 @@ const (
 var permissions = []permission{
 	permitStoreRead, permitStoreWrite, permitStaffRead, permitStaffWrite, permitKeysRead, permitKeysWrite,
 	permitCustomersRead, permitCustomersWrite, permitCustomersSuspend, permitCustomersBan, permitCustomersDelete, permitCustomersErase, permitCustomersExport,
+	permitCustomersImpersonate,
 	permitDomainsRead, permitDomainsWrite, permitDomainsPush, permitLogsRead, permitEventsRead,
 }
 
@@ -52,6 +55,7 @@ var granted = map[events.Role][]permission{
 	events.RoleSupport: {
 		permitStoreRead,
 		permitCustomersRead, permitCustomersWrite, permitCustomersSuspend,
+		permitCustomersImpersonate,
 		permitDomainsRead, permitDomainsWrite, permitDomainsPush,
 		permitLogsRead,
 	},

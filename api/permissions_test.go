@@ -21,6 +21,7 @@ func idKindOf(path string) wireid.Kind {
 	for prefix, kind := range map[string]wireid.Kind{
 		"/v1/customers/": wireid.Customer, "/v1/domains/": wireid.Domain, "/v1/staff/": wireid.Staff,
 		"/v1/stores/": wireid.Store, "/v1/api-keys/": wireid.APIKey, "/v1/mails/": wireid.Mail,
+		"/v1/impersonations/": wireid.Impersonation,
 	} {
 		if strings.HasPrefix(path, prefix) {
 			return kind
@@ -50,6 +51,10 @@ func bodyFor(path string) any {
 		return map[string]any{"email": "new@example.com", "password": "x"}
 	case path == "/v1/forgot-password":
 		return map[string]any{"email": "x@example.com"}
+	case strings.HasSuffix(path, "/impersonate"):
+		return map[string]any{"reason": "x"}
+	case path == "/v1/impersonations/redeem":
+		return map[string]any{"grant": "x"}
 	case path == "/v1/links/redeem":
 		return map[string]any{"token": "x"}
 	case strings.HasSuffix(path, "/set-tags"):
@@ -98,9 +103,9 @@ func TestPermissions_K1_S0_03_S0_11_MatrixOfRolesAndRoutes(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	var matrix strings.Builder
-	fmt.Fprintf(&matrix, "%-7s%-44s%-20s%s\n", "method", "route", "permission", "owner admin support auditor analyst customer")
+	fmt.Fprintf(&matrix, "%-7s%-44s%-23s%s\n", "method", "route", "permission", "owner admin support auditor analyst customer")
 	for _, line := range h.server.Table() {
-		fmt.Fprintf(&matrix, "%-7s%-44s%-20s", line.Method, line.Path, line.Permission)
+		fmt.Fprintf(&matrix, "%-7s%-44s%-23s", line.Method, line.Path, line.Permission)
 		if line.Permission == "" {
 			t.Errorf("%s %s names no permission", line.Method, line.Path)
 		}
@@ -150,10 +155,12 @@ func TestTenancy_N1_ForeignIDsAnswerAsUnknown(t *testing.T) {
 	customer, _ := other.customer("foreign")
 	domain, _ := other.domain("foreign.com", customer)
 	key := other.owner("POST", "/v1/api-keys", map[string]any{}).want(201)
-	other.read("/v1/log", key)
+	granted := other.owner("POST", "/v1/customers/"+customer+"/impersonate", bodyFor("/impersonate")).want(201)
+	other.read("/v1/log", granted)
 	foreign := map[wireid.Kind]string{
 		wireid.Customer: customer, wireid.Domain: domain, wireid.Staff: other.staffID(events.RoleSupport),
 		wireid.Store: other.storeID(), wireid.APIKey: key.str("id"), wireid.Mail: unknown(wireid.Mail),
+		wireid.Impersonation: granted.str("id"),
 	}
 	routes := 0
 	before, otherBefore := len(h.facts()), len(other.facts())

@@ -104,9 +104,12 @@ func (s *Server) admit(ctx context.Context, rt route, w http.ResponseWriter, r *
 			return err
 		}
 		if !callerOf(ctx).mayUse(rt) {
-			return errForbidden
+			return s.refuseUse(ctx, rt)
 		}
 		if err := s.owned(ctx, rt, r); err != nil {
+			return err
+		}
+		if err := s.noteView(ctx, rt); err != nil {
 			return err
 		}
 	}

@@ -244,6 +244,13 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/notes", permitCustomersWrite, "Add a note about a customer, for the team", customers, 0}, s.addNote)
 	add(s, route{p, "/v1/customers/{id}/set-tags", permitCustomersWrite, "Sort a customer under tags of the team", customers, 0}, s.setTags)
 
+	const entering = "Log in as customer"
+	add(s, route{p, "/v1/customers/{id}/impersonate", permitCustomersImpersonate, "Get a grant to log in as the customer, good once and for a minute", entering, 0}, s.impersonate)
+	add(s, route{p, "/v1/impersonations/redeem", permitAnyone, "Log in as a customer with a grant", entering, 0}, s.redeemGrant)
+	add(s, route{p, "/v1/impersonations/end", permitStoreRead, "Leave: end the session as a customer that asks", entering, 0}, s.leave)
+	add(s, route{g, "/v1/impersonations/{id}", permitLogsRead, "Read who was logged in as a customer, why and how long", entering, 0}, s.getImpersonation)
+	add(s, route{p, "/v1/impersonations/{id}/end", permitCustomersImpersonate, "End a session as a customer, anybody's", entering, 0}, s.stopImpersonation)
+
 	const domains = "Domains"
 	add(s, route{g, "/v1/domains", permitDomainsRead, "List and search domains", domains, 0}, s.listDomains)
 	add(s, route{p, "/v1/domains", permitDomainsWrite, "Register a domain for a customer", domains, 0}, s.registerDomain)

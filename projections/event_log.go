@@ -83,6 +83,7 @@ var indexEventLog = []string{
 	`CREATE INDEX event_log_sign_ins ON event_log (store_id, position, prepare) WHERE type IN ` + signInTypes,
 	`CREATE INDEX event_log_customer_sign_ins ON event_log (customer_id, position, prepare) WHERE type IN ` + signInTypes,
 	`CREATE INDEX event_log_refusals ON event_log (store_id, (data->>'reason'), position, prepare) WHERE type IN ` + refusalTypes,
+	`CREATE INDEX event_log_impersonation ON event_log (impersonation_id, position, prepare) WHERE impersonation_id IS NOT NULL`,
 	`CREATE INDEX event_log_creation ON event_log (command_id) WHERE type IN ('domain.registered', 'domain.imported')`,
 }
 
@@ -109,10 +110,14 @@ func eventLogRow(e projector.Event) ([]any, bool) {
 	d := Describe(e.Event)
 	md := e.Metadata
 	customer, other, domain := about(e)
+	impersonation := md.Actor.ImpersonationID
+	if _, ok := e.Event.(events.ImpersonationEvent); ok {
+		impersonation, _ = events.StreamID(e.Stream) // also where it was not in it that something was done
+	}
 	return []any{
 		int64(e.Position.Commit), int64(e.Position.Prepare), copied(e.ID), copied(md.StoreID), e.Stored.Type, string(d.Category),
 		e.Stream, int64(e.Revision), copied(customer), copied(other), copied(domain), string(md.Actor.Kind), md.Actor.ID,
-		copied(md.Actor.StaffID), copied(md.Actor.ImpersonationID), copied(md.Actor.SessionID), copied(md.Actor.APIKeyID), d.Setting,
+		copied(md.Actor.StaffID), copied(impersonation), copied(md.Actor.SessionID), copied(md.Actor.APIKeyID), d.Setting,
 		string(md.Source), stored(md.OccurredAt), recorded(e), md.RequestID, copied(md.CommandID), e.Stored.Data, e.Stored.Metadata,
 	}, true
 }

@@ -23,9 +23,12 @@ type LogFilter struct {
 	DomainID   uuid.UUID
 	ActorKind  events.ActorKind
 	StaffID    uuid.UUID // who acted, also as a customer
-	Type       string    // stored name of an event
-	Category   Category
-	Setting    string
+	// ImpersonationID shows what was done in one, and the events about it that the
+	// team caused in it.
+	ImpersonationID uuid.UUID
+	Type            string // stored name of an event
+	Category        Category
+	Setting         string
 	// Public leaves out what the team keeps to itself.
 	Public bool
 	// From and Until bound when it happened: From is included, Until is not.
@@ -41,7 +44,7 @@ const logColumns = `position, prepare, event_id, store_id, type, category, strea
 	recorded_at, request_id, command_id, data, metadata`
 
 // The values of all log queries: $1 store, $2 and $3 the position to begin
-// before, $4 the limit, $5 to $12 the filter, $13 and $14 the customer and the domain.
+// before, $4 the limit, $5 to $13 the filter, $14 and $15 the customer and the domain.
 const (
 	logSource = `
 		SELECT ` + logColumns + `
@@ -55,20 +58,21 @@ const (
 			AND ($9::text = '' OR setting = $9)
 			AND ($10::timestamptz IS NULL OR occurred_at >= $10)
 			AND ($11::timestamptz IS NULL OR occurred_at < $11)
+			AND ($13::uuid IS NULL OR impersonation_id = $13)
 			AND (NOT $12::boolean OR type NOT IN ('customer.note_added', 'customer.tags_changed'))`
 	logOrder = `
 		ORDER BY position DESC, prepare DESC
 		LIMIT $4`
 
 	selectStoreLog  = logSource + logWhere + logOrder
-	selectDomainLog = logSource + logWhere + ` AND domain_id = $13` + logOrder
+	selectDomainLog = logSource + logWhere + ` AND domain_id = $14` + logOrder
 	// selectCustomerLog merges the two ends of a push: both parts come sorted.
 	selectCustomerLog = `
-		(` + logSource + logWhere + ` AND customer_id = $13` + logOrder + `)
+		(` + logSource + logWhere + ` AND customer_id = $14` + logOrder + `)
 		UNION ALL
-		(` + logSource + logWhere + ` AND other_customer_id = $13 AND customer_id <> $13` + logOrder + `)` + logOrder
+		(` + logSource + logWhere + ` AND other_customer_id = $14 AND customer_id <> $14` + logOrder + `)` + logOrder
 	selectCustomerDomainLog = logSource + logWhere + `
-		AND domain_id = $13 AND (customer_id = $14 OR other_customer_id = $14)` + logOrder
+		AND domain_id = $14 AND (customer_id = $15 OR other_customer_id = $15)` + logOrder
 )
 
 // Log returns a page of the event log, newest first, and the position that the
@@ -94,12 +98,12 @@ func (q Queries) Log(ctx context.Context, f LogFilter) ([]LogRow, events.Positio
 	return rows, events.Position{Commit: last.Position, Prepare: last.Prepare}, nil
 }
 
-// values returns $2 to $12.
+// values returns $2 to $13.
 func (f LogFilter) values(limit int) []any {
 	before := newest(f.Before)
 	return []any{
 		before.Commit, before.Prepare, limit, string(f.ActorKind), optional(f.StaffID), f.Type, string(f.Category), f.Setting,
-		optionalTime(f.From), optionalTime(f.Until), f.Public,
+		optionalTime(f.From), optionalTime(f.Until), f.Public, optional(f.ImpersonationID),
 	}
 }
 
