@@ -24,6 +24,8 @@ var parity = map[string]struct{ customer, reseller, asCustomer string }{
 	"POST /v1/customers/{id}/change-password":        {reseller: "customer_only", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/set-password":           {customer: "link_needed", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/request-email-change":   {reseller: "customer_only", asCustomer: "not_as_customer"},
+	"POST /v1/customers/{id}/erase":                  {asCustomer: "not_as_customer"},
+	"POST /v1/customers/{id}/export":                 {asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/two-factor/start":       {reseller: "customer_only", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/two-factor/confirm":     {reseller: "customer_only", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/two-factor/renew-codes": {reseller: "customer_only", asCustomer: "not_as_customer"},
@@ -40,10 +42,15 @@ var parity = map[string]struct{ customer, reseller, asCustomer string }{
 func bodyKnowing(path string) any {
 	body, ok := bodyFor(path).(map[string]any)
 	if !ok {
-		return bodyFor(path)
+		body = map[string]any{}
 	}
-	if strings.HasSuffix(path, "/two-factor/disable") {
-		body["password"] = "" // which the team leaves out
+	for _, verb := range []string{"/two-factor/disable", "/erase", "/export"} {
+		if strings.HasSuffix(path, verb) {
+			body["password"] = "" // which the team leaves out
+		}
+	}
+	if len(body) == 0 {
+		return nil
 	}
 	for _, field := range []string{"password", "current_password"} {
 		if _, asked := body[field]; asked {
@@ -264,6 +271,18 @@ func TestImpersonation_S0_92_S0_93_I6_WhoDidWhat(t *testing.T) {
 	if detail.at("by.staff.id") != h.staffID(events.RoleSupport) || detail.str("state") != "over" || detail.str("end_reason") != "left" ||
 		detail.num("refused") != 1 || detail.str("reason") == "" || detail.str("customer_id") != id {
 		t.Errorf("S0-92: %s", detail.raw)
+	}
+	left = h.grant(events.RoleOwner, id)
+	for _, path := range []string{"/v1/impersonations?limit=1", "/v1/customers/" + id + "/impersonations?limit=1"} {
+		first := h.read(path, left)
+		second := h.owner("GET", path+"&cursor="+first.str("next_cursor"), nil).want(200)
+		if first.at("has_more") != true || second.at("has_more") != false || len(second.list("items")) != 1 || second.list("items")[0]["id"] != entered ||
+			first.list("items")[0]["state"] != "granted" {
+			t.Errorf("%s: %s, then %s", path, first.raw, second.raw)
+		}
+	}
+	if mine := h.owner("GET", "/v1/impersonations?customer="+id+"&staff="+h.staffID(events.RoleSupport), nil).want(200); len(mine.list("items")) != 1 {
+		t.Errorf("of one team member: %s", mine.raw)
 	}
 	done := h.read("/v1/log?impersonation="+entered, left)
 	want := []any{"impersonation.ended", "impersonation.refused", "domain.lock_set", "impersonation.redeemed", "impersonation.issued"}

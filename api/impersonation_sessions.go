@@ -36,6 +36,7 @@ var notAsCustomer = []string{
 	"POST /v1/customers/{id}/two-factor/disable",
 	"POST /v1/customers/{id}/erase",
 	"POST /v1/customers/{id}/cancel-erasure",
+	"POST /v1/customers/{id}/export",
 	"POST /v1/sign-out",
 }
 
@@ -44,7 +45,6 @@ var notAsCustomer = []string{
 var notInSupport = []string{
 	"POST /v1/customers/{id}/change-email",
 	"POST /v1/customers/{id}/change-username",
-	"POST /v1/customers/{id}/export",
 	"POST /v1/domains/{id}/push",
 	"POST /v1/domains/{id}/push-preview",
 }

@@ -314,20 +314,31 @@ func (s *Server) getImpersonation(ctx context.Context, in *IDInput) (*Impersonat
 	if err != nil {
 		return nil, err
 	}
-	store := callerOf(ctx).storeID
-	found, err := impersonation.Decider.LoadHistory(ctx, s.engine, store, events.ImpersonationStream(id))
+	detail, err := s.impersonationDetail(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if !found.Exists() {
-		return nil, impersonation.ErrNotFound
+	return &ImpersonationOutput{detail}, nil
+}
+
+func (s *Server) impersonationDetail(ctx context.Context, id uuid.UUID) (ImpersonationDetail, error) {
+	store := callerOf(ctx).storeID
+	found, err := impersonation.Decider.LoadHistory(ctx, s.engine, store, events.ImpersonationStream(id))
+	if err != nil {
+		return ImpersonationDetail{}, err
 	}
+	if !found.Exists() {
+		return ImpersonationDetail{}, impersonation.ErrNotFound
+	}
+	known := wireid.Format(wireid.Impersonation, id)
 	detail := ImpersonationDetail{
-		ID: in.ID, CustomerID: wireid.Format(wireid.Customer, found.State.CustomerID), Scope: found.State.Scope,
-		State: "over", Links: map[string]string{"customer": customerPath(found.State.CustomerID), "log": "/v1/log?impersonation=" + in.ID},
+		ID: known, CustomerID: wireid.Format(wireid.Customer, found.State.CustomerID), Scope: found.State.Scope,
+		Links: map[string]string{
+			"self": impersonationPath(id), "customer": customerPath(found.State.CustomerID), "log": "/v1/log?impersonation=" + known,
+		},
 	}
 	if detail.By, err = s.actorOf(ctx, store, events.AsCustomer(found.State.CustomerID, found.State.StaffID, id)); err != nil {
-		return nil, err
+		return detail, err
 	}
 	for _, env := range found.Events {
 		at := env.Metadata.OccurredAt
@@ -342,10 +353,8 @@ func (s *Server) getImpersonation(ctx context.Context, in *IDInput) (*Impersonat
 			detail.EndedAt, detail.EndReason = &at, e.Reason
 		}
 	}
-	if detail.State, err = s.impersonationState(ctx, found.Loaded); err != nil {
-		return nil, err
-	}
-	return &ImpersonationOutput{detail}, nil
+	detail.State, err = s.impersonationState(ctx, found.Loaded)
+	return detail, err
 }
 
 // impersonationState is how far one is; whether it is used is not in the log.

@@ -210,13 +210,13 @@ func TestImpersonation_I1_OneOfManyGetsIn(t *testing.T) {
 			t.Fatalf("round %d: %d got in", round, len(in))
 		}
 		instances[1].as(in[0], "GET", "/v1/customers/me", nil).want(200)
-		if n := count(h.facts(), events.TypeImpersonationRedeemed); n != round+1 {
+		if n := countOf(h.facts(), events.TypeImpersonationRedeemed); n != round+1 {
 			t.Fatalf("round %d: %d were redeemed", round, n)
 		}
 	}
 }
 
-func count(facts []events.Record, stored string) int {
+func countOf(facts []events.Record, stored string) int {
 	n := 0
 	for _, e := range facts {
 		if e.Type == stored {
@@ -304,14 +304,14 @@ func TestImpersonation_I7_ReadsAreNoted(t *testing.T) {
 	for _, path := range []string{"", "/log", "/domains", "", "/sessions"} {
 		h.as(session, "GET", "/v1/customers/me"+path, nil).want(200)
 	}
-	if n := count(h.facts(), events.TypeImpersonationCustomerViewed); n != 1 {
+	if n := countOf(h.facts(), events.TypeImpersonationCustomerViewed); n != 1 {
 		t.Errorf("%d notes of reads at once", n)
 	}
 	for range 2 {
 		h.now.advance(6 * time.Minute)
 		h.as(session, "GET", "/v1/customers/me", nil).want(200)
 	}
-	if n := count(h.facts(), events.TypeImpersonationCustomerViewed); n != 2 {
+	if n := countOf(h.facts(), events.TypeImpersonationCustomerViewed); n != 2 {
 		t.Errorf("%d notes of reads in twelve minutes", n)
 	}
 	if _, md := h.newest(); md.Actor.Kind != events.ActorAsCustomer {

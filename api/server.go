@@ -248,6 +248,8 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/customers/{id}/impersonate", permitCustomersImpersonate, "Get a grant to log in as the customer, good once and for a minute", entering, 0}, s.impersonate)
 	add(s, route{p, "/v1/impersonations/redeem", permitAnyone, "Log in as a customer with a grant", entering, 0}, s.redeemGrant)
 	add(s, route{p, "/v1/impersonations/end", permitStoreRead, "Leave: end the session as a customer that asks", entering, 0}, s.leave)
+	add(s, route{g, "/v1/impersonations", permitLogsRead, "List who was logged in as a customer, the latest first", entering, 0}, s.listImpersonations)
+	add(s, route{g, "/v1/customers/{id}/impersonations", permitLogsRead, "List who was logged in as this customer", entering, 0}, s.listCustomerImpersonations)
 	add(s, route{g, "/v1/impersonations/{id}", permitLogsRead, "Read who was logged in as a customer, why and how long", entering, 0}, s.getImpersonation)
 	add(s, route{p, "/v1/impersonations/{id}/end", permitCustomersImpersonate, "End a session as a customer, anybody's", entering, 0}, s.stopImpersonation)
 

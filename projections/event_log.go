@@ -84,6 +84,7 @@ var indexEventLog = []string{
 	`CREATE INDEX event_log_customer_sign_ins ON event_log (customer_id, position, prepare) WHERE type IN ` + signInTypes,
 	`CREATE INDEX event_log_refusals ON event_log (store_id, (data->>'reason'), position, prepare) WHERE type IN ` + refusalTypes,
 	`CREATE INDEX event_log_impersonation ON event_log (impersonation_id, position, prepare) WHERE impersonation_id IS NOT NULL`,
+	`CREATE INDEX event_log_grants ON event_log (store_id, position, prepare) WHERE type = 'impersonation.issued'`,
 	`CREATE INDEX event_log_creation ON event_log (command_id) WHERE type IN ('domain.registered', 'domain.imported')`,
 }
 

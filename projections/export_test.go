@@ -15,6 +15,7 @@ func readSQL() []string {
 		selectCustomer, selectDomain, selectStore, selectStoreByHost, selectStores, selectStaff, selectStaffByID,
 		selectAPIKeys, selectAPIKeyByPrefix, selectStoreLog, selectDomainLog, selectCustomerLog, selectCustomerDomainLog,
 		selectLogForward, selectSignIns, selectCustomerSignIns, selectLastSignIns, selectPasswordSchemes,
+		selectImpersonations,
 	}
 	for _, l := range customerLists {
 		all = append(all, l.page, l.walk, l.hits)
