@@ -39,7 +39,12 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	if token.IsImpersonation() {
-		if c.caller, err = s.authenticateImpersonation(ctx, token); err != nil && s.away(ctx, err) {
+		c.caller, err = s.authenticateImpersonation(ctx, token)
+		switch {
+		case errors.Is(err, errUnauthorized) && r.Header.Get("Authorization") == "":
+			over := keptImpersonation("", -1)
+			c.answer.Add("Set-Cookie", over.String())
+		case err != nil && s.away(ctx, err):
 			return fmt.Errorf("%w (%w)", eventstore.ErrUnavailable, err)
 		}
 		return err

@@ -87,6 +87,9 @@ func (c *caller) actor() events.Actor {
 // session.
 func (c *caller) isCustomer() bool { return c.customerID != uuid.Nil }
 
+// actsOnOwn reports whether the caller may change what is the customer's.
+func (c *caller) actsOnOwn() bool { return c.isCustomer() && c.within != events.ImpersonationReadOnly }
+
 // principal is whose idempotency keys a request uses: the person's, whichever
 // of their API keys or sessions they send.
 func (c *caller) principal() string {

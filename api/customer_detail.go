@@ -278,7 +278,7 @@ const actionDisableTwoFactor customer.Action = "disable_2fa"
 func permittedActions(who *caller, state customer.State, now time.Time) []customer.Action {
 	permitted := []customer.Action{}
 	for _, action := range customer.Actions(state, who.actor(), who.policies, now) {
-		if who.may(actionPermission(action, state)) || who.isCustomer() && slices.Contains(customerActions, action) {
+		if who.may(actionPermission(action, state)) || who.actsOnOwn() && slices.Contains(customerActions, action) {
 			permitted = append(permitted, action)
 		}
 	}

@@ -151,7 +151,7 @@ var domainPermissions = map[domain.Action]permission{
 func permittedDomainActions(who *caller, all []domain.Action) []domain.Action {
 	permitted := []domain.Action{}
 	for _, action := range all {
-		if p, ok := domainPermissions[action]; ok && (who.may(p) || who.isCustomer() && p == permitDomainsWrite) {
+		if p, ok := domainPermissions[action]; ok && (who.may(p) || who.actsOnOwn() && p == permitDomainsWrite) {
 			permitted = append(permitted, action)
 		}
 	}

@@ -177,6 +177,16 @@ func TestImpersonation_S0_39_Scopes(t *testing.T) {
 	off := map[string]any{"value": false}
 	reads := h.enterWithin(id, "read_only")
 	h.as(reads, "GET", "/v1/customers/me/domains", nil).want(200)
+	offered := h.as(h.enterWithin(id, "full"), "GET", "/v1/customers/me", nil).texts("available_actions")
+	if diff := cmp.Diff([]string{"edit_profile"}, offered); diff != "" {
+		t.Errorf("what is offered as her (-want +got):\n%s", diff)
+	}
+	reads = h.enterWithin(id, "read_only")
+	for _, path := range []string{"/v1/customers/me", "/v1/domains/" + domain} {
+		if offered := h.as(reads, "GET", path, nil).want(200).texts("available_actions"); len(offered) > 0 {
+			t.Errorf("%s offers %v to who only reads", path, offered)
+		}
+	}
 	h.as(reads, "POST", lock, off).refused(403, "not_in_scope")
 	if e, _ := h.newest(); e.Type != events.TypeImpersonationRefused || !strings.Contains(string(e.Data), `"reason":"scope"`) {
 		t.Errorf("noted as %s %s", e.Type, e.Data)

@@ -147,7 +147,7 @@ type RedeemGrantInput struct {
 
 // Entered is a session of the team as a customer that has begun.
 type Entered struct {
-	ImpersonationID string                    `json:"impersonation_id" example:"imp_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	ImpersonationID string                    `json:"impersonation_id" doc:"Every answer in the session has it as Steward-Impersonation, so that pages can say whose session they show." example:"imp_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	CustomerID      string                    `json:"customer_id" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	Scope           events.ImpersonationScope `json:"scope"`
 	Token           string                    `json:"token,omitempty" doc:"Send it as Authorization: Bearer. It is shown once."`

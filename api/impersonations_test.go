@@ -141,10 +141,18 @@ func TestImpersonation_S0_38_I4_ASessionOfItsOwn(t *testing.T) {
 
 	h.do(events.RoleSupport, "GET", "/v1/store", nil).want(200)
 	kept(browser("POST", "/v1/impersonations/end", "Steward-Session", "impersonation").want(200))
+	browser("GET", "/v1/customers/me", "Steward-Session", "impersonation").refused(401, "unauthorized")
 	h.do(events.RoleSupport, "GET", "/v1/store", nil).want(200)
 	if got := browser("GET", "/v1/customers/me").want(200).str("id"); got != other {
 		t.Errorf("S0-38: the session that is left is %s's", got)
 	}
+	// The cookie of a session that ended elsewhere goes with the first refusal.
+	entered = h.send("POST", "/v1/impersonations/redeem", map[string]any{"grant": h.grant(events.RoleSupport, id).str("grant"), "cookie": true}).want(200)
+	kept(entered)
+	h.owner("POST", "/v1/impersonations/"+entered.str("impersonation_id")+"/end", nil).want(200)
+	kept(browser("GET", "/v1/customers/me", "Steward-Session", "impersonation").refused(401, "unauthorized"))
+	browser("GET", "/v1/customers/me").want(200)
+
 	// Neither token counts in the other's cookie.
 	session := h.enter(id)
 	h.send("GET", "/v1/customers/me", nil, "Cookie", "__Host-steward_session="+session.str("token")).refused(401, "unauthorized")
