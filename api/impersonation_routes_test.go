@@ -24,6 +24,7 @@ var parity = map[string]struct{ customer, reseller, asCustomer string }{
 	"POST /v1/customers/{id}/change-password":        {reseller: "customer_only", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/set-password":           {customer: "link_needed", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/request-email-change":   {reseller: "customer_only", asCustomer: "not_as_customer"},
+	"POST /v1/customers/{id}/review-details":         {reseller: "customer_only", asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/erase":                  {asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/export":                 {asCustomer: "not_as_customer"},
 	"POST /v1/customers/{id}/two-factor/start":       {reseller: "customer_only", asCustomer: "not_as_customer"},
@@ -341,4 +342,24 @@ func TestImpersonation_C18_IsNoSignIn(t *testing.T) {
 		t.Error("something else was written")
 	}
 	h.as(own, "GET", "/v1/customers/me", nil).want(200)
+}
+
+// The team resets a password from inside and never sees the link: it goes to the
+// customer, who is told by whom it was asked for in the log.
+func TestImpersonation_S0_49_TheLinkGoesToTheCustomer(t *testing.T) {
+	t.Parallel()
+	m := newMailing(t)
+	id := m.register("ada")
+	session := m.enter(id)
+	asked := m.as(session, "POST", "/v1/customers/me/send-link", map[string]any{"purpose": "reset"}).want(200)
+	link := m.link("ada@example.com", "")
+	if strings.Contains(string(asked.raw), link) {
+		t.Errorf("staff see the link: %s", asked.raw)
+	}
+	row := m.read("/v1/customers/"+id+"/log?type=login.link_issued", asked).list("items")[0]
+	if row["by"].(map[string]any)["kind"] != "as_customer" || row["impersonation_id"] != session.str("impersonation_id") {
+		t.Errorf("the log: %v", row)
+	}
+	m.choose(m.redeem(link).want(200)).want(200)
+	m.signInWith("ada", newPassword).want(200)
 }

@@ -24,12 +24,13 @@ import (
 )
 
 // notAsCustomer lists what customers do themselves or not at all: their own secrets,
-// sessions and address, and what cannot be taken back.
+// sessions and address, what they vouch for, and what cannot be taken back.
 var notAsCustomer = []string{
 	"POST /v1/customers/{id}/end-sessions",
 	"POST /v1/customers/{id}/change-password",
 	"POST /v1/customers/{id}/set-password",
 	"POST /v1/customers/{id}/request-email-change",
+	"POST /v1/customers/{id}/review-details",
 	"POST /v1/customers/{id}/two-factor/start",
 	"POST /v1/customers/{id}/two-factor/confirm",
 	"POST /v1/customers/{id}/two-factor/renew-codes",

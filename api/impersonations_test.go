@@ -22,8 +22,8 @@ func (h *harness) grant(role events.Role, customer string, headers ...string) *r
 	return h.do(role, "POST", "/v1/customers/"+customer+"/impersonate", map[string]any{"reason": "HD-4711: she cannot find the lock"}, headers...).want(201)
 }
 
-// redeem presents a grant, from a tab that has no credential.
-func (h *harness) redeem(grant *reply, headers ...string) *reply {
+// redeemGrant presents a grant, from a tab that has no credential.
+func (h *harness) redeemGrant(grant *reply, headers ...string) *reply {
 	h.t.Helper()
 	return h.send("POST", "/v1/impersonations/redeem", map[string]any{"grant": grant.str("grant")}, headers...)
 }
@@ -31,14 +31,14 @@ func (h *harness) redeem(grant *reply, headers ...string) *reply {
 // enter logs support in as a customer.
 func (h *harness) enter(customer string) *reply {
 	h.t.Helper()
-	return h.redeem(h.grant(events.RoleSupport, customer)).want(200)
+	return h.redeemGrant(h.grant(events.RoleSupport, customer)).want(200)
 }
 
 // enterWithin logs support in as a customer, within a scope.
 func (h *harness) enterWithin(customer, scope string) *reply {
 	h.t.Helper()
 	asked := map[string]any{"reason": "to help", "scope": scope}
-	return h.redeem(h.do(events.RoleSupport, "POST", "/v1/customers/"+customer+"/impersonate", asked).want(201)).want(200)
+	return h.redeemGrant(h.do(events.RoleSupport, "POST", "/v1/customers/"+customer+"/impersonate", asked).want(201)).want(200)
 }
 
 // wrongPassword is what signing in with one is answered.
@@ -61,7 +61,7 @@ func TestImpersonation_S0_02_S0_40_S0_07_FromTheDetailsPage(t *testing.T) {
 	if granted.str("grant") == "" || granted.header.Get("Location") != "/v1/impersonations/"+granted.str("id") {
 		t.Fatalf("the answer: %s", granted.raw)
 	}
-	session := h.redeem(granted, "X-Forwarded-For", "203.0.113.9").want(200)
+	session := h.redeemGrant(granted, "X-Forwarded-For", "203.0.113.9").want(200)
 	locked := h.as(session, "POST", "/v1/domains/"+domain+"/set-lock", map[string]any{"value": false}).want(200)
 
 	_, md := h.newest()
@@ -175,15 +175,15 @@ func TestImpersonation_S0_51_S0_52_I1_AGrantIsGoodOnce(t *testing.T) {
 	if r := h.owner("GET", "/v1/impersonations/redeem?grant="+first.str("grant"), nil); r.status < 400 {
 		t.Errorf("I1: a grant in an address: %s", r.raw)
 	}
-	h.redeem(first).want(200)
-	like("a used grant", h.redeem(first))
+	h.redeemGrant(first).want(200)
+	like("a used grant", h.redeemGrant(first))
 	late := h.grant(events.RoleSupport, id)
 	h.now.advance(61 * time.Second)
-	like("an old grant", h.redeem(late))
+	like("an old grant", h.redeemGrant(late))
 	again := h.grant(events.RoleSupport, id)
-	h.redeem(again).want(200)
-	like("an old grant after a new one", h.redeem(late))
-	like("a used grant after a new one", h.redeem(again))
+	h.redeemGrant(again).want(200)
+	like("an old grant after a new one", h.redeemGrant(late))
+	like("a used grant after a new one", h.redeemGrant(again))
 	like("no grant", h.send("POST", "/v1/impersonations/redeem", map[string]any{"grant": "x"}))
 	changed := h.grant(events.RoleSupport, id).str("grant")
 	parts := strings.Split(changed, "_")
@@ -191,7 +191,7 @@ func TestImpersonation_S0_51_S0_52_I1_AGrantIsGoodOnce(t *testing.T) {
 
 	stopped := h.grant(events.RoleSupport, id)
 	h.owner("POST", "/v1/impersonations/"+stopped.str("id")+"/end", nil).want(200)
-	like("a grant that was stopped", h.redeem(stopped))
+	like("a grant that was stopped", h.redeemGrant(stopped))
 }
 
 // Of all who present a grant at the same moment, on two instances, one gets in.
@@ -204,7 +204,7 @@ func TestImpersonation_I1_OneOfManyGetsIn(t *testing.T) {
 		granted := h.grant(events.RoleOwner, id)
 		var in []*reply
 		for i, r := range h.together(64, func(i int) *reply {
-			return instances[i%2].redeem(granted, "X-Forwarded-For", fmt.Sprintf("203.%d.%d.7", round, i))
+			return instances[i%2].redeemGrant(granted, "X-Forwarded-For", fmt.Sprintf("203.%d.%d.7", round, i))
 		}) {
 			switch r.status {
 			case 200:
