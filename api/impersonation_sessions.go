@@ -190,6 +190,9 @@ func (s *Server) entitled(ctx context.Context, found decider.Loaded[impersonatio
 	if err != nil {
 		return customer.State{}, nil, err
 	}
+	if err := s.atHome(ctx, found.StoreID, shop.State.Hosts); err != nil {
+		return customer.State{}, nil, err
+	}
 	account, err := customer.Decider.Load(ctx, s.engine, found.StoreID, events.CustomerStream(found.State.CustomerID))
 	if err != nil {
 		return customer.State{}, nil, err

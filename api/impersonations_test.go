@@ -326,3 +326,17 @@ func TestImpersonation_I7_ReadsAreNoted(t *testing.T) {
 		t.Errorf("noted as %v", md.Actor)
 	}
 }
+
+// A session as a customer of one store, and a grant for it, are nothing under the host
+// name of another.
+func TestImpersonation_N1_UnderItsOwnHost(t *testing.T) {
+	t.Parallel()
+	h, other := newHarness(t), newHarness(t)
+	id := h.register("ada")
+	host := func(h *harness) string { return h.owner("GET", "/v1/store", nil).want(200).texts("hosts")[0] }
+	granted, foreign, own := h.grant(events.RoleSupport, id), host(other), host(h)
+	h.redeemGrant(granted, "Host", foreign).refused(401, "invalid_credentials")
+	session := h.redeemGrant(granted, "Host", own).want(200)
+	h.as(session, "GET", "/v1/customers/me", nil, "Host", foreign).refused(401, "unauthorized")
+	h.as(session, "GET", "/v1/customers/me", nil, "Host", own).want(200)
+}

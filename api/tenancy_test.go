@@ -109,7 +109,7 @@ func (s *stack) newNeighbour(t *testing.T) neighbour {
 	n.read("/v1/log", key)
 	n.ids = map[wireid.Kind][]string{
 		wireid.Customer: {ada}, wireid.Domain: {domain}, wireid.Store: {n.storeID()}, wireid.APIKey: {key.str("id")}, wireid.Mail: {n.mailed(ada)},
-		wireid.Session: {session.str("session_id")},
+		wireid.Session: {session.str("session_id")}, wireid.Impersonation: {n.grant(events.RoleSupport, ada).str("id")},
 	}
 	for _, role := range events.Roles {
 		n.ids[wireid.Staff] = append(n.ids[wireid.Staff], n.staffID(role))

@@ -156,6 +156,11 @@ func (n *neighbours) asked(q projections.Queries) map[string]any {
 			attempts, next, err := q.SignIns(ctx, n.sealer, f)
 			note3("SignIns")(attempts, next, err)
 		}
+		for _, f := range []projections.ImpersonationFilter{{}, {CustomerID: of.customer}} {
+			f.StoreID = own.store
+			ids, next, err := q.Impersonations(ctx, f)
+			note3("Impersonations")(ids, next, err)
+		}
 		from, err := q.LastSignIns(ctx, n.sealer, own.store, n.rowOf(of.customer))
 		note2("LastSignIns")(from, err)
 		mails, next, err := q.Mails(ctx, n.sealer, own.store, of.customer, nil, 0)

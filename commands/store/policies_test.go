@@ -50,7 +50,10 @@ func TestPolicies(t *testing.T) {
 		},
 		{
 			Name: "of a preset replace all others", Given: history{created, needed}, When: store.SetPolicies{Preset: "opensrs", Now: now},
-			Then: history{policySet(policy.RequireReason, "true", "false", now), policySet(policy.Deletion, "soft", "disabled", now)},
+			Then: history{
+				policySet(policy.RequireReason, "true", "false", now), policySet(policy.Deletion, "soft", "disabled", now),
+				policySet(policy.ImpersonationReason, "true", "false", now),
+			},
 		},
 		{Name: "may be texts", Given: history{created}, When: set(policy.ResellerLabel, " Shop team "), Then: history{policySet(policy.ResellerLabel, "Reseller", "Shop team", now)}},
 		{Name: "are not empty", Given: history{created}, When: set(policy.ResellerLabel, " "), Err: store.ErrInvalid, Field: "policies.reseller_label"},
