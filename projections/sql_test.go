@@ -63,6 +63,7 @@ func TestReadsNameTheStore(t *testing.T) {
 var shapes = map[int]string{
 	1: "5ab614335917b6b3",
 	3: "6c4fb5fb9c185947",
+	4: "44e2c7f4b6558574",
 }
 
 func TestVersionChangesWithTheTables(t *testing.T) {
