@@ -61,9 +61,9 @@ func presented(r *http.Request) (apitoken.Token, error) {
 	}
 	scheme, text, _ := strings.Cut(value, " ")
 	if !given {
-		kept, err := r.Cookie(sessionCookie)
+		kept, err := keptCookie(r)
 		if err != nil {
-			return apitoken.Token{}, errUnauthorized
+			return apitoken.Token{}, err
 		}
 		if err := sameSite(r); err != nil {
 			return apitoken.Token{}, err
@@ -77,6 +77,24 @@ func presented(r *http.Request) (apitoken.Token, error) {
 	return token, nil
 }
 
+// keptCookie is the cookie of the session that a browser means. Where it has that of a
+// customer and that of a member of the team, the customer's goes first: it may less.
+func keptCookie(r *http.Request) (*http.Cookie, error) {
+	names := []string{sessionCookie, staffCookie}
+	switch r.Header.Get("Steward-Session") {
+	case "customer":
+		names = names[:1]
+	case "staff":
+		names = names[1:]
+	}
+	for _, name := range names {
+		if kept, err := r.Cookie(name); err == nil {
+			return kept, nil
+		}
+	}
+	return nil, errUnauthorized
+}
+
 // authenticateNow asks the log.
 func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*caller, error) {
 	ctx, cancel := context.WithTimeout(ctx, strongReadTimeout)
@@ -85,8 +103,8 @@ func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*ca
 	if err != nil {
 		return nil, err
 	}
-	matches := token.Matches(key.State.Hash)
-	if !matches || !key.State.Valid(s.clock.now()) {
+	now := s.clock.now()
+	if !key.State.Opens(token.Matches, now) {
 		return nil, errUnauthorized
 	}
 	member, err := staff.Decider.Load(ctx, s.engine, key.StoreID, events.StaffStream(key.State.StaffID))
@@ -100,9 +118,11 @@ func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*ca
 	if err != nil {
 		return nil, err
 	}
+	s.uses.note(key, now)
 	return &caller{
 		storeID: key.StoreID, staffID: key.State.StaffID, keyID: key.State.ID,
-		role: member.State.Role, source: key.State.Source, policies: shop.State.Policies.At(s.clock.now()),
+		role: lower(member.State.Role, key.State.Role), scopes: key.State.Scopes,
+		source: key.State.Source, policies: shop.State.Policies.At(now),
 	}, nil
 }
 
@@ -130,7 +150,7 @@ func (s *Server) authenticateStale(ctx context.Context, c *call, token apitoken.
 		return err
 	}
 	for _, k := range keys {
-		if k.APIKeyID != token.ID() || !token.Matches(k.Hash) || !validKey(k, s.clock.now()) {
+		if k.APIKeyID != token.ID() || !opensKey(k, token, s.clock.now()) {
 			continue
 		}
 		members, err := s.queries.StaffByID(ctx, k.StoreID, []uuid.UUID{k.StaffID})
@@ -140,7 +160,7 @@ func (s *Server) authenticateStale(ctx context.Context, c *call, token apitoken.
 		case len(members) == 0 || !members[0].Active:
 			return errUnauthorized
 		}
-		c.caller = &caller{storeID: k.StoreID, staffID: k.StaffID, keyID: k.APIKeyID, role: members[0].Role, source: k.Source}
+		c.caller = &caller{storeID: k.StoreID, staffID: k.StaffID, keyID: k.APIKeyID, role: lower(members[0].Role, k.Role), scopes: k.Scopes, source: k.Source}
 		return s.goStale(ctx, c)
 	}
 	return errUnauthorized
