@@ -128,6 +128,14 @@ func (i identified) mustEnroll(policies policy.Set) bool {
 	return policies.Get(required) == policy.TwoFactorRequired && !i.credentials.State.TwoFactor.Enabled
 }
 
+// address is where mails to them go.
+func (i identified) address() events.Personal {
+	if i.audience() == forTeam {
+		return i.member.State.Email
+	}
+	return i.account.State.Email
+}
+
 // person is what their password must not be made of.
 func (i identified) person() passwords.Person {
 	if i.audience() == forTeam {
@@ -169,13 +177,17 @@ func (s *Server) identify(ctx context.Context, shop storefront, of audience, nam
 
 // personOf is a customer, or else a member of the team, with their login.
 func (s *Server) personOf(ctx context.Context, store, customerID, staffID uuid.UUID) (identified, error) {
+	return loadPerson(ctx, s.engine, store, customerID, staffID)
+}
+
+func loadPerson(ctx context.Context, e *decider.Engine, store, customerID, staffID uuid.UUID) (identified, error) {
 	var who identified
 	var err error
 	secrets := loginID(staffID)
 	if staffID != uuid.Nil {
-		who.member, err = staff.Decider.Load(ctx, s.engine, store, events.StaffStream(staffID))
+		who.member, err = staff.Decider.Load(ctx, e, store, events.StaffStream(staffID))
 	} else {
-		who.account, err = customer.Decider.Load(ctx, s.engine, store, events.CustomerStream(customerID))
+		who.account, err = customer.Decider.Load(ctx, e, store, events.CustomerStream(customerID))
 		if who.account.State.Status == events.StatusErased { // who keeps the name, and is nobody
 			who.account = decider.Loaded[customer.State]{}
 		}
@@ -186,6 +198,6 @@ func (s *Server) personOf(ctx context.Context, store, customerID, staffID uuid.U
 	if err != nil {
 		return identified{}, err
 	}
-	who.credentials, err = login.Decider.Load(ctx, s.engine, store, events.LoginStream(secrets))
+	who.credentials, err = login.Decider.Load(ctx, e, store, events.LoginStream(secrets))
 	return who, err
 }

@@ -82,8 +82,9 @@ type SessionEvent interface {
 // MailEvent belongs to a mail stream.
 type MailEvent interface {
 	Event
-	// Customer is whom the mail is for.
+	// Customer and Staff are whom the mail is for: one of the two is zero.
 	Customer() uuid.UUID
+	Staff() uuid.UUID
 	mailEvent()
 }
 

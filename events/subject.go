@@ -76,7 +76,7 @@ func About(stream string, e Event) (Subject, bool) {
 	case SessionEvent:
 		return personOf(e.Customer(), e.Staff())
 	case MailEvent:
-		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
+		return personOf(e.Customer(), e.Staff())
 	case PlatformEvent:
 		return PlatformSubject, true
 	}

@@ -32,7 +32,8 @@ func TestStaffLogin_K2(t *testing.T) {
 	state := login.Decider.Fold(history{invited, followed, chosen})
 	for _, c := range []login.Command{
 		login.Rehash{Before: second, CredentialID: first, Hash: "y", Scheme: "argon2id"},
-		login.StartTwoFactor{CredentialID: first, Secret: "s"}, login.ConfirmTwoFactor{CredentialID: first, Step: 1, RecoveryID: second, Recovery: "r"},
+		login.StartTwoFactor{CredentialID: first, Secret: "s"},
+		login.ConfirmTwoFactor{CredentialID: first, Step: 1, RecoveryID: second, Recovery: "r"},
 		login.AcceptCode{Step: 2}, login.UseRecoveryCode{Index: 0}, login.RenewRecoveryCodes{RecoveryID: first, Recovery: "r"}, login.DisableTwoFactor{},
 	} {
 		decided, err := login.Decide(state, c)
