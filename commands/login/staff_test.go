@@ -34,7 +34,10 @@ func TestStaffLogin_K2(t *testing.T) {
 		login.Rehash{Before: second, CredentialID: first, Hash: "y", Scheme: "argon2id"},
 		login.StartTwoFactor{CredentialID: first, Secret: "s"},
 		login.ConfirmTwoFactor{CredentialID: first, Step: 1, RecoveryID: second, Recovery: "r"},
-		login.AcceptCode{Step: 2}, login.UseRecoveryCode{Index: 0}, login.RenewRecoveryCodes{RecoveryID: first, Recovery: "r"}, login.DisableTwoFactor{},
+		login.AcceptCode{Step: 2},
+		login.UseRecoveryCode{Index: 0},
+		login.RenewRecoveryCodes{RecoveryID: first, Recovery: "r"},
+		login.DisableTwoFactor{},
 	} {
 		decided, err := login.Decide(state, c)
 		if err != nil || len(decided) != 1 || decided[0].Staff() != member || decided[0].Customer() != uuid.Nil {
