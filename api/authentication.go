@@ -88,6 +88,47 @@ func presented(r *http.Request) (apitoken.Token, error) {
 	return token, nil
 }
 
+// sessionKinds are the kinds of session that a browser may be in, and what keeps them.
+var sessionKinds = []struct{ name, cookie string }{
+	{"customer", sessionCookie}, {"staff", staffCookie}, {"impersonation", impersonationCookie},
+}
+
+var (
+	errWhichSession = fault.New(fault.Malformed, "session_ambiguous", "there are cookies of several sessions: say which one asks").
+			On("Steward-Session", "is missing: customer, staff or impersonation")
+	errBadSession = fault.New(fault.Malformed, "bad_session", "Steward-Session is customer, staff or impersonation").
+			On("Steward-Session", "is none of customer, staff, impersonation")
+)
+
+// keptSession returns the cookie of the session that a request is sent in. With several
+// in one browser it is never guessed in whose name something is done.
+func keptSession(r *http.Request) (*http.Cookie, error) {
+	which, given, err := single(r.Header, "Steward-Session", errBadSession)
+	if err != nil {
+		return nil, err
+	}
+	known := false
+	var kept []*http.Cookie
+	for _, kind := range sessionKinds {
+		known = known || which == kind.name
+		if given && which != kind.name {
+			continue
+		}
+		if found, err := r.Cookie(kind.cookie); err == nil {
+			kept = append(kept, found)
+		}
+	}
+	switch {
+	case given && !known:
+		return nil, errBadSession
+	case len(kept) == 0:
+		return nil, errUnauthorized
+	case len(kept) > 1:
+		return nil, errWhichSession
+	}
+	return kept[0], nil
+}
+
 // authenticateNow asks the log.
 func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*caller, error) {
 	ctx, cancel := context.WithTimeout(ctx, strongReadTimeout)
@@ -96,8 +137,8 @@ func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*ca
 	if err != nil {
 		return nil, err
 	}
-	matches := token.Matches(key.State.Hash)
-	if !matches || !key.State.Valid(s.clock.now()) {
+	now := s.clock.now()
+	if !key.State.Opens(token.Matches, now) {
 		return nil, errUnauthorized
 	}
 	member, err := staff.Decider.Load(ctx, s.engine, key.StoreID, events.StaffStream(key.State.StaffID))
@@ -111,9 +152,11 @@ func (s *Server) authenticateNow(ctx context.Context, token apitoken.Token) (*ca
 	if err != nil {
 		return nil, err
 	}
+	s.uses.note(key, now)
 	return &caller{
 		storeID: key.StoreID, staffID: key.State.StaffID, keyID: key.State.ID,
-		role: member.State.Role, source: key.State.Source, policies: shop.State.Policies.At(s.clock.now()),
+		role: lower(member.State.Role, key.State.Role), scopes: key.State.Scopes,
+		source: key.State.Source, policies: shop.State.Policies.At(now),
 	}, nil
 }
 
@@ -141,7 +184,7 @@ func (s *Server) authenticateStale(ctx context.Context, c *call, token apitoken.
 		return err
 	}
 	for _, k := range keys {
-		if k.APIKeyID != token.ID() || !token.Matches(k.Hash) || !validKey(k, s.clock.now()) {
+		if k.APIKeyID != token.ID() || !opensKey(k, token, s.clock.now()) {
 			continue
 		}
 		members, err := s.queries.StaffByID(ctx, k.StoreID, []uuid.UUID{k.StaffID})
@@ -151,7 +194,7 @@ func (s *Server) authenticateStale(ctx context.Context, c *call, token apitoken.
 		case len(members) == 0 || !members[0].Active:
 			return errUnauthorized
 		}
-		c.caller = &caller{storeID: k.StoreID, staffID: k.StaffID, keyID: k.APIKeyID, role: members[0].Role, source: k.Source}
+		c.caller = &caller{storeID: k.StoreID, staffID: k.StaffID, keyID: k.APIKeyID, role: lower(members[0].Role, k.Role), scopes: k.Scopes, source: k.Source}
 		return s.goStale(ctx, c)
 	}
 	return errUnauthorized

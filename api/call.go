@@ -61,6 +61,9 @@ type caller struct {
 	sessionID  uuid.UUID
 	scope      events.SessionScope
 	recovered  bool // by a recovery code in the place of the app
+	mustEnroll bool // the store requires a second factor, and they have none
+
+	scopes []string // what limits their API key, nil for nothing
 
 	// impersonation says that staffID is in a session of customerID, and within what
 	// can be done there.
@@ -79,6 +82,9 @@ func (c *caller) actor() events.Actor {
 	}
 	if c.isCustomer() {
 		return events.Customer(c.customerID, c.sessionID)
+	}
+	if c.sessionID != uuid.Nil {
+		return events.Staff(c.staffID, c.sessionID)
 	}
 	return events.Reseller(c.staffID, c.keyID)
 }
@@ -102,17 +108,22 @@ func (c *caller) principal() string {
 	return "staff:" + c.staffID.String()
 }
 
-// may reports whether the caller's role has a permission. Customers have no role:
-// what they may do is a list of routes.
-func (c *caller) may(p permission) bool { return !c.isCustomer() && allows(c.role, p) }
+// may reports whether the caller's role has a permission, and their API key if they
+// use one. Customers have no role: what they may do is a list of routes.
+func (c *caller) may(p permission) bool {
+	within := len(c.scopes) == 0 || p == permitSelf || slices.Contains(c.scopes, string(p))
+	return !c.isCustomer() && allows(c.role, p) && within
+}
 
 // mayUse reports whether the caller may use a route, on something of their own.
 func (c *caller) mayUse(rt route) bool {
 	switch {
 	case c.impersonation != uuid.Nil:
 		return c.barred(rt) == ""
-	case c.scope == events.ScopePassword:
+	case c.scope == events.ScopePassword && c.isCustomer():
 		return slices.Contains(choosingRoutes, rt.method+" "+rt.path)
+	case c.scope == events.ScopePassword:
+		return slices.Contains(staffChoosingRoutes, rt.method+" "+rt.path)
 	case c.isCustomer():
 		return slices.Contains(customerRoutes, rt.method+" "+rt.path)
 	}

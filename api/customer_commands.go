@@ -102,8 +102,8 @@ func (n NewCustomer) command(id uuid.UUID, origin events.Origin, policies policy
 	}
 }
 
-// loginID is the id of the login that comes with a customer.
-func loginID(customer uuid.UUID) uuid.UUID { return uuid.NewSHA1(customer, []byte("login")) }
+// loginID is the id of the login that comes with a customer, or a member of the team.
+func loginID(person uuid.UUID) uuid.UUID { return uuid.NewSHA1(person, []byte("login")) }
 
 // onCustomer handles a command on the customer in the path.
 func (s *Server) onCustomer(ctx context.Context, text string, command customer.Command) (*CommandOutput, error) {

@@ -41,7 +41,7 @@ func (s *Server) eraseCustomer(ctx context.Context, in *EraseInput) (*CommandOut
 		password, command.Force = in.Body.Password, in.Body.Force
 	}
 	if who.isCustomer() {
-		if _, err := s.provePassword(ctx, account, password, r.At); err != nil {
+		if err := s.provePassword(ctx, identified{account: account}, password, r); err != nil {
 			return nil, err
 		}
 	}

@@ -64,7 +64,7 @@ func (s *Server) exportCustomer(ctx context.Context, in *ExportInput) (*ExportOu
 		return nil, err
 	}
 	if who.isCustomer() {
-		if _, err := s.provePassword(ctx, account, in.Body.Password, r.At); err != nil {
+		if err := s.provePassword(ctx, identified{account: account}, in.Body.Password, r); err != nil {
 			return nil, err
 		}
 	}

@@ -238,44 +238,9 @@ const impersonationCookie = "__Host-steward_impersonation"
 
 // keptImpersonation is that cookie. A negative age removes it.
 func keptImpersonation(token string, age int) http.Cookie {
-	kept := cookie(token, age)
-	kept.Name, kept.SameSite = impersonationCookie, http.SameSiteStrictMode
+	kept := cookie(forTeam, token, age)
+	kept.Name = impersonationCookie
 	return kept
-}
-
-var (
-	errWhichSession = fault.New(fault.Malformed, "session_ambiguous", "there is a cookie of a session as a customer and one of another session: say which one asks").On("Steward-Session", "is missing: own or impersonation")
-	errBadSession   = fault.New(fault.Malformed, "bad_session", "Steward-Session is own or impersonation").On("Steward-Session", "is neither own nor impersonation")
-)
-
-// keptSession returns the cookie of the session that a request is sent in. With two in
-// one browser it is never guessed in whose name something is done.
-func keptSession(r *http.Request) (*http.Cookie, error) {
-	own, _ := r.Cookie(sessionCookie)
-	entered, _ := r.Cookie(impersonationCookie)
-	which, _, err := single(r.Header, "Steward-Session", errBadSession)
-	if err != nil {
-		return nil, err
-	}
-	kept := own
-	switch which {
-	case "own":
-	case "impersonation":
-		kept = entered
-	case "":
-		if own != nil && entered != nil {
-			return nil, errWhichSession
-		}
-		if own == nil {
-			kept = entered
-		}
-	default:
-		return nil, errBadSession
-	}
-	if kept == nil {
-		return nil, errUnauthorized
-	}
-	return kept, nil
 }
 
 // keeps reports whether a token is of the kind that a cookie is for.

@@ -125,7 +125,7 @@ func TestImpersonation_S0_38_I4_ASessionOfItsOwn(t *testing.T) {
 		t.Errorf("P13: the cookie: %q, %s", set, entered.raw)
 	}
 	kept(entered)
-	own := browser("GET", "/v1/customers/me", "Steward-Session", "own").want(200)
+	own := browser("GET", "/v1/customers/me", "Steward-Session", "customer").want(200)
 	as := browser("GET", "/v1/customers/me", "Steward-Session", "impersonation").want(200)
 	if own.str("id") != other || as.str("id") != id {
 		t.Errorf("I4: own is %s, as customer %s", own.str("id"), as.str("id"))

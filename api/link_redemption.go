@@ -52,25 +52,25 @@ func (s *Server) redeem(ctx context.Context, in *RedeemInput) (*SignInOutput, er
 	if !known || !matches {
 		return nil, login.ErrLinkOver
 	}
-	account, err := customer.Decider.Load(ctx, s.engine, found.StoreID, events.CustomerStream(found.State.CustomerID))
+	who, err := s.personOf(ctx, found.StoreID, found.State.CustomerID, found.State.StaffID)
 	if err != nil {
 		return nil, err
 	}
-	if !mayFollow(account.State) {
+	if !who.mayFollow() {
 		return nil, login.ErrLinkOver
 	}
 	if err := slot.GiveBack(ctx); err != nil {
 		return nil, err
 	}
-	r.Actor = events.Customer(account.State.ID, uuid.Nil)
-	return s.follow(ctx, account, link, in.Body.Cookie, r)
+	r.Actor = who.actor(uuid.Nil)
+	return s.follow(ctx, who, link, in.Body.Cookie, r)
 }
 
 // follow uses a link up, and then does what it is for. Of many who send it one gets
 // through: the others find it used.
-func (s *Server) follow(ctx context.Context, account decider.Loaded[customer.State], link login.Link, cookie bool, r decider.Request) (*SignInOutput, error) {
-	stream := events.LoginStream(account.State.LoginID)
-	use := login.UseLink{LinkID: link.ID, Standing: account.State.Standing, Now: r.At}
+func (s *Server) follow(ctx context.Context, who identified, link login.Link, cookie bool, r decider.Request) (*SignInOutput, error) {
+	stream := events.LoginStream(who.loginID())
+	use := login.UseLink{LinkID: link.ID, Standing: who.standing(), Now: r.At}
 	token := apitoken.NewSession()
 	if link.Purpose.ChoosesPassword() {
 		use.SessionID = token.ID()
@@ -79,7 +79,7 @@ func (s *Server) follow(ctx context.Context, account decider.Loaded[customer.Sta
 		return nil, err
 	}
 	r = r.Step("follow")
-	customerStream := events.CustomerStream(account.State.ID)
+	customerStream := events.CustomerStream(who.account.State.ID)
 	out := &SignInOutput{Body: SignedIn{Next: nextSignIn}}
 	var err error
 	switch link.Purpose {
@@ -94,7 +94,7 @@ func (s *Server) follow(ctx context.Context, account decider.Loaded[customer.Sta
 			_, err = login.Decider.Handle(ctx, s.engine, stream, login.EndSessions{}, r.Step("end sessions"))
 		}
 	default:
-		return s.beginChoosing(ctx, account.State, token, cookie, r)
+		return s.beginChoosing(ctx, who, token, cookie, r)
 	}
 	return out, err
 }
@@ -104,17 +104,12 @@ const choosingTime = 30 * time.Minute
 
 // beginChoosing begins a session in which nothing can be done but to choose a
 // password.
-func (s *Server) beginChoosing(ctx context.Context, account customer.State, token apitoken.Token, cookie bool, r decider.Request) (*SignInOutput, error) {
-	credentials, err := login.Decider.Load(ctx, s.engine, r.StoreID, events.LoginStream(account.LoginID))
-	if err != nil {
-		return nil, err
-	}
-	who := identified{account: decider.Loaded[customer.State]{State: account}, credentials: credentials}
+func (s *Server) beginChoosing(ctx context.Context, who identified, token apitoken.Token, cookie bool, r decider.Request) (*SignInOutput, error) {
 	begun := s.newSession(token, who, r.StoreID, r, cookie)
 	begun.row.ExpiresAt = r.At.Add(choosingTime).Truncate(time.Second)
 	out, err := s.begin(ctx, begun, session.Open{
-		SessionID: token.ID(), CustomerID: account.ID, LoginID: account.LoginID, Scope: events.ScopePassword, Method: events.MethodLink,
-		Epoch: credentials.State.Epoch, TokenHash: token.Hash(), Idle: begun.row.Idle, ExpiresAt: begun.row.ExpiresAt,
+		SessionID: token.ID(), CustomerID: who.account.State.ID, StaffID: who.member.State.ID, LoginID: who.loginID(), Scope: events.ScopePassword, Method: events.MethodLink,
+		Epoch: who.epoch(), TokenHash: token.Hash(), Idle: begun.row.Idle, ExpiresAt: begun.row.ExpiresAt,
 	}, r.Step("session"))
 	if err == nil {
 		out.Body.Next = nextSetPassword
@@ -160,7 +155,7 @@ func (s *Server) setPassword(ctx context.Context, in *SetPasswordInput) (*Comman
 	if !who.isCustomer() && who.policies.Get(policy.StaffPassword) == policy.StaffPasswordNever {
 		return nil, errStaffPassword
 	}
-	hash, err := s.newPassword(ctx, account.State, in.Body.New, in.Body.Repeat, who.policies)
+	hash, err := s.newPassword(ctx, identified{account: account}, in.Body.New, in.Body.Repeat, who.policies)
 	if err != nil {
 		return nil, err
 	}
@@ -189,12 +184,11 @@ func (s *Server) setPassword(ctx context.Context, in *SetPasswordInput) (*Comman
 }
 
 // newPassword checks a new password and hashes it.
-func (s *Server) newPassword(ctx context.Context, account customer.State, password, repeat string, policies policy.Set) (string, error) {
+func (s *Server) newPassword(ctx context.Context, who identified, password, repeat string, policies policy.Set) (string, error) {
 	if repeat != "" && repeat != password {
 		return "", errRepeat
 	}
-	person := passwords.Person{Username: text(shown(account.Username)), Email: text(shown(account.Email))}
-	if err := passwordPolicy(policies).Check(password, person); err != nil {
+	if err := passwordPolicy(policies).Check(password, who.person()); err != nil {
 		return "", calling("password", "new_password", err)
 	}
 	return s.hasher.Hash(ctx, password)

@@ -27,7 +27,7 @@ func linkTime(purpose events.LinkPurpose, policies policy.Set) time.Duration {
 	switch purpose {
 	case events.LinkReset:
 		return 30 * time.Minute
-	case events.LinkEmailChange:
+	case events.LinkEmailChange, events.LinkInvitation:
 		return 24 * time.Hour
 	case events.LinkEmailUndo:
 		return login.UndoTime
@@ -40,11 +40,11 @@ func linkTime(purpose events.LinkPurpose, policies policy.Set) time.Duration {
 	}
 }
 
-// linkTo is the command that issues a link to a customer.
-func linkTo(account customer.State, purpose events.LinkPurpose, policies policy.Set, version int, r decider.Request) login.IssueLink {
+// linkTo is the command that issues a link to somebody.
+func linkTo(who identified, purpose events.LinkPurpose, policies policy.Set, version int, r decider.Request) login.IssueLink {
 	return login.IssueLink{
-		LoginID: account.LoginID, CustomerID: account.ID, LinkID: r.NewID("link", 0), Purpose: purpose,
-		ExpiresAt: r.At.Add(linkTime(purpose, policies)).Truncate(time.Second), KeyVersion: version, Standing: account.Standing,
+		LoginID: who.loginID(), CustomerID: who.account.State.ID, StaffID: who.member.State.ID, LinkID: r.NewID("link", 0), Purpose: purpose,
+		ExpiresAt: r.At.Add(linkTime(purpose, policies)).Truncate(time.Second), KeyVersion: version, Standing: who.standing(),
 	}
 }
 
@@ -76,6 +76,11 @@ type AcceptedOutput struct {
 
 // forgotPassword handles POST /v1/forgot-password.
 func (s *Server) forgotPassword(ctx context.Context, in *ForgotPasswordInput) (*AcceptedOutput, error) {
+	return s.forgot(ctx, in, forCustomers)
+}
+
+// forgot issues a link to whoever of an audience has an address.
+func (s *Server) forgot(ctx context.Context, in *ForgotPasswordInput, of audience) (*AcceptedOutput, error) {
 	shop, err := s.storefront(ctx, in.StorefrontInput)
 	if err != nil {
 		return nil, err
@@ -85,23 +90,23 @@ func (s *Server) forgotPassword(ctx context.Context, in *ForgotPasswordInput) (*
 		return nil, err
 	}
 	email := strings.TrimSpace(in.Body.Email)
-	_, err = s.throttle.Take(ctx, r.At, throttle.Reset(shop.id, nameKey(email)), throttle.ResetNetwork(shop.id, netOf(ctx).IP))
+	_, err = s.throttle.Take(ctx, r.At, throttle.Reset(shop.id, of.bucket(email)), throttle.ResetNetwork(shop.id, netOf(ctx).IP))
 	if err != nil {
 		return nil, err
 	}
-	who, err := s.identify(ctx, shop, email)
+	who, err := s.identify(ctx, shop, of, email)
 	if err != nil {
 		return nil, err
 	}
-	r.Actor = events.Customer(who.account.State.ID, uuid.Nil)
+	r.Actor = who.actor(uuid.Nil)
 	// Either way there is one append: the time tells nothing.
-	if account := who.account.State; mayFollow(account) {
-		link := linkTo(account, events.LinkReset, shop.policies, s.links.Version(), r)
-		_, err = login.Decider.Handle(ctx, s.engine, events.LoginStream(account.LoginID), link, r)
+	if who.mayFollow() {
+		link := linkTo(who, events.LinkReset, shop.policies, s.links.Version(), r)
+		_, err = login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), link, r)
 	} else {
 		id := apitoken.NewSession().ID()
 		note := session.RefuseRecovery{
-			SessionID: id, CustomerID: account.ID, Status: account.Status, VisitorID: events.VisitorID(shop.id, r.At), Name: nameOf(email),
+			SessionID: id, CustomerID: who.account.State.ID, StaffID: who.member.State.ID, Status: who.status(), VisitorID: events.VisitorID(shop.id, r.At), Name: nameOf(email),
 		}
 		_, err = session.Decider.Handle(ctx, s.engine, events.SessionStream(id), note, r)
 	}
@@ -147,7 +152,7 @@ func (s *Server) sendLink(ctx context.Context, in *SendLinkInput) (*CommandOutpu
 	}
 	policies := callerOf(ctx).policies
 	out, err := login.Decider.HandleFrom(ctx, s.engine, events.LoginStream(account.State.LoginID), func(_ context.Context, state login.State) (login.Command, error) {
-		return linkTo(account.State, in.Body.Purpose, policies, s.links.Version(), r), mayBeSent(account.State, state, in.Body.Purpose)
+		return linkTo(identified{account: account}, in.Body.Purpose, policies, s.links.Version(), r), mayBeSent(account.State, state, in.Body.Purpose)
 	}, r)
 	if err != nil {
 		return nil, err
@@ -193,13 +198,13 @@ func (s *Server) requestEmailChange(ctx context.Context, in *RequestEmailChangeI
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.provePassword(ctx, account, in.Body.Password, r.At); err != nil {
+	if err := s.provePassword(ctx, identified{account: account}, in.Body.Password, r); err != nil {
 		return nil, err
 	}
 	if _, err := customer.Decide(account.State, customer.ChangeEmail{Email: in.Body.Email}); err != nil {
 		return nil, err
 	}
-	link := linkTo(account.State, events.LinkEmailChange, who.policies, s.links.Version(), r)
+	link := linkTo(identified{account: account}, events.LinkEmailChange, who.policies, s.links.Version(), r)
 	link.Email = strings.TrimSpace(in.Body.Email)
 	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), link, r)
 	if err != nil {

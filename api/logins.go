@@ -9,6 +9,7 @@ import (
 
 	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/login"
+	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/decider"
@@ -19,14 +20,14 @@ import (
 
 // Logins is the reaction that gives an account which the team opened a password that
 // nobody sees, issues the link that is to be sent at once, and the way back to an
-// address that was changed. What it did before it does not do again.
+// address that was changed. It invites new members of the team. What it did before it does not do again.
 func Logins(e *decider.Engine, links *onetime.Deriver, now func() time.Time) reactions.Reaction {
 	following := followingLogins{e, links, now}
 	return reactions.Reaction{
 		Name: "logins",
 		Wants: func(e events.Event) bool {
 			switch e.(type) {
-			case events.CustomerCreated, events.CustomerEmailChanged:
+			case events.CustomerCreated, events.CustomerEmailChanged, events.StaffCreated:
 				return true
 			}
 			return false
@@ -68,8 +69,31 @@ func (f followingLogins) handle(ctx context.Context, env events.Envelope) error 
 			return nil
 		}
 		return f.issue(ctx, e.CustomerID, events.LinkEmailUndo, before, consequence(env, "logins", "undo", f.now()))
+	case events.StaffCreated:
+		if e.Invite {
+			return f.invite(ctx, e.StaffID, consequence(env, "logins", "invite", f.now()))
+		}
 	}
 	return nil
+}
+
+// invite issues a link to a member of the team who has no password yet.
+func (f followingLogins) invite(ctx context.Context, id uuid.UUID, r decider.Request) error {
+	member, err := staff.Decider.Load(ctx, f.engine, r.StoreID, events.StaffStream(id))
+	if err != nil {
+		return err
+	}
+	who := identified{member: member}
+	if !who.active() {
+		return nil
+	}
+	stream := events.LoginStream(who.loginID())
+	credentials, err := login.Decider.Load(ctx, f.engine, r.StoreID, stream)
+	if err != nil || credentials.State.LoginID != uuid.Nil {
+		return err // somebody sent a link already
+	}
+	_, err = login.Decider.Handle(ctx, f.engine, stream, linkTo(who, events.LinkInvitation, nil, f.links.Version(), r), r)
+	return err
 }
 
 // generate gives a login that has none a password that nobody sees.
@@ -94,7 +118,7 @@ func (f followingLogins) issue(ctx context.Context, id uuid.UUID, purpose events
 	if err != nil {
 		return err
 	}
-	link := linkTo(account.State, purpose, shop.State.Policies.At(r.At), f.links.Version(), r)
+	link := linkTo(identified{account: account}, purpose, shop.State.Policies.At(r.At), f.links.Version(), r)
 	link.Email = email
 	_, err = login.Decider.Handle(ctx, f.engine, events.LoginStream(account.State.LoginID), link, r)
 	return err

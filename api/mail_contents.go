@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/stewardhq/steward/commands/customer"
-	"github.com/stewardhq/steward/commands/login"
 	mails "github.com/stewardhq/steward/commands/mail"
 	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
@@ -25,7 +23,7 @@ func (m *Mailer) write(ctx context.Context, job jobs.Mail, state mails.State) (m
 	if err != nil {
 		return mail.Letter{}, "", err
 	}
-	account, err := customer.Decider.Load(ctx, m.Engine, job.StoreID, events.CustomerStream(state.CustomerID))
+	who, err := loadPerson(ctx, m.Engine, job.StoreID, state.CustomerID, state.StaffID)
 	if err != nil {
 		return mail.Letter{}, "", err
 	}
@@ -33,14 +31,10 @@ func (m *Mailer) write(ctx context.Context, job jobs.Mail, state mails.State) (m
 	if err != nil {
 		return mail.Letter{}, "", err
 	}
-	data := mailData(shop.State, account.State, cause)
+	data := mailData(shop.State, who, cause)
 	if issued, ok := cause.Event.(events.LoginLinkIssued); ok {
-		credentials, err := login.Decider.Load(ctx, m.Engine, job.StoreID, events.LoginStream(issued.LoginID))
-		if err != nil {
-			return mail.Letter{}, "", err
-		}
-		link, known := credentials.State.Link(issued.LinkID)
-		if !known || !link.Good(account.State.Standing, m.Now()) {
+		link, known := who.credentials.State.Link(issued.LinkID)
+		if !known || !link.Good(who.standing(), m.Now()) {
 			return mail.Letter{}, events.MailLinkOver, nil
 		}
 		token, err := m.Links.Token(tokenOf(job.StoreID, issued.LoginID, link))
@@ -80,13 +74,17 @@ func (m *Mailer) cause(ctx context.Context, c mails.Cause) (events.Envelope, err
 }
 
 // mailData is what a mail about an event says.
-func mailData(shop store.State, account customer.State, cause events.Envelope) mail.Data {
+func mailData(shop store.State, who identified, cause events.Envelope) mail.Data {
+	account := who.account.State
 	data := mail.Data{
 		Store: mailStore(shop), Username: text(shown(account.Username)), At: cause.Metadata.OccurredAt,
 		Name: customerName(
 			account.Status, text(shown(account.Profile.FirstName)), text(shown(account.Profile.LastName)), text(shown(account.Profile.Company)), text(shown(account.Username)), ""),
 	}
-	if net, ok := events.ParseNet(cause.Metadata.Net); ok && cause.Metadata.Actor.Kind == events.ActorCustomer {
+	if who.audience() == forTeam {
+		data.Name, data.Username = text(shown(who.member.State.Name)), who.name()
+	}
+	if net, ok := events.ParseNet(cause.Metadata.Net); ok && isBy(cause.Metadata.Actor, who) {
 		data.IP, data.Device = net.IP, net.UserAgent
 	}
 	switch e := cause.Event.(type) {
@@ -96,6 +94,14 @@ func mailData(shop store.State, account customer.State, cause events.Envelope) m
 		data.Remaining = e.Remaining
 	}
 	return data
+}
+
+// isBy reports whether it was the person themself who acted.
+func isBy(actor events.Actor, who identified) bool {
+	if who.audience() == forTeam {
+		return actor.Kind == events.ActorReseller && actor.StaffID == who.id()
+	}
+	return actor.Kind == events.ActorCustomer
 }
 
 func mailStore(shop store.State) mail.Store {

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/stewardhq/steward/commands/customer"
 	mails "github.com/stewardhq/steward/commands/mail"
 	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
@@ -97,6 +96,8 @@ func templateOfLink(purpose events.LinkPurpose, policies policy.Set) (mail.Templ
 		return mail.EmailChange, true
 	case events.LinkEmailUndo:
 		return mail.EmailChanged, true
+	case events.LinkInvitation:
+		return mail.StaffInvitation, true
 	}
 	return "", false
 }
@@ -108,7 +109,7 @@ type followingMails struct {
 }
 
 func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelope) error {
-	id, cause := customerOf(env), mails.Cause{ID: env.ID, Stream: env.Stream, Revision: env.Revision}
+	cause := mails.Cause{ID: env.ID, Stream: env.Stream, Revision: env.Revision}
 	if again, ok := env.Event.(events.MailResendRequested); ok {
 		cause = mails.Cause{ID: again.CauseID, Stream: again.CauseStream, Revision: again.CauseRevision}
 	}
@@ -126,7 +127,8 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 	if !ok {
 		return nil
 	}
-	account, err := customer.Decider.Load(ctx, f.engine, r.StoreID, events.CustomerStream(id))
+	customerID, staffID := receiverOf(env)
+	who, err := loadPerson(ctx, f.engine, r.StoreID, customerID, staffID)
 	if err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 	if err != nil {
 		return err
 	}
-	to, subject := account.State.Email, events.Personal{}
+	to, subject := who.address(), events.Personal{}
 	switch e := opened[0].Event.(type) {
 	case events.LoginLinkIssued:
 		if !e.Email.IsZero() {
@@ -148,7 +150,7 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 		return nil // the person was erased
 	}
 	create := mails.Create{
-		MailID: events.MailID(env.ID, string(template), id), CustomerID: id, LoginID: account.State.LoginID,
+		MailID: events.MailID(env.ID, string(template), who.id()), CustomerID: customerID, StaffID: staffID, LoginID: who.loginID(),
 		Template: string(template), Cause: cause, To: address, Subject: text(shown(subject)),
 	}
 	if _, err := mails.Decider.Handle(ctx, f.engine, events.MailStream(create.MailID), create, r); err != nil {
@@ -157,16 +159,19 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 	return f.queue.AddMail(ctx, tx, jobs.Mail{StoreID: r.StoreID, MailID: create.MailID})
 }
 
-// customerOf is whom an event that leads to a mail is about.
-func customerOf(env events.Envelope) uuid.UUID {
-	if e, ok := env.Event.(interface{ Customer() uuid.UUID }); ok {
-		return e.Customer()
+// receiverOf is whom an event that leads to a mail is about.
+func receiverOf(env events.Envelope) (customerID, staffID uuid.UUID) {
+	switch e := env.Event.(type) {
+	case events.LoginEvent:
+		return e.Customer(), e.Staff()
+	case events.MailEvent:
+		return e.Customer(), e.Staff()
 	}
-	id, err := events.StreamID(env.Stream)
+	customerID, err := events.StreamID(env.Stream)
 	if err != nil {
-		return uuid.Nil
+		return uuid.Nil, uuid.Nil
 	}
-	return id
+	return customerID, uuid.Nil
 }
 
 // MailSender hands a mail to the next server; [mail.Sender] is one.

@@ -56,7 +56,7 @@ func TestOpenAPI_INT_01_IsValidAndComplete(t *testing.T) {
 			if operation.Summary == "" || len(operation.Tags) != 1 || operation.Responses.Default() == nil {
 				t.Errorf("%s %s: summary %q, tags %v", method, path, operation.Summary, operation.Tags)
 			}
-			public := slices.Contains([]string{"/livez", "/readyz", "/v1/register", "/v1/sign-in", "/v1/sign-in/second-factor", "/v1/forgot-password", "/v1/links/redeem", "/v1/impersonations/redeem", "/v1/exports/{token}"}, path)
+			public := slices.Contains([]string{"/livez", "/readyz", "/v1/register", "/v1/sign-in", "/v1/sign-in/second-factor", "/v1/forgot-password", "/v1/links/redeem", "/v1/impersonations/redeem", "/v1/exports/{token}", "/v1/staff/sign-in", "/v1/staff/forgot-password"}, path)
 			if (operation.Security == nil) != public {
 				t.Errorf("%s %s: security %v", method, path, operation.Security)
 			}

@@ -42,9 +42,24 @@ var customerRoutes = []string{
 	"POST /v1/sign-out",
 }
 
-// choosingRoutes lists what can be done in a session in which a password is to be
-// chosen.
-var choosingRoutes = []string{"POST /v1/customers/{id}/set-password", "POST /v1/sign-out"}
+// What can be done in a session in which a password is to be chosen, by customers
+// and by the team.
+var (
+	choosingRoutes      = []string{"POST /v1/customers/{id}/set-password", "POST /v1/sign-out"}
+	staffChoosingRoutes = []string{"POST /v1/staff/me/set-password", "POST /v1/sign-out"}
+)
+
+// enrollingRoutes lists what can be done in the session of somebody who lacks the
+// second factor that their store requires.
+var enrollingRoutes = []string{
+	"GET /v1/customers/{id}",
+	"POST /v1/customers/{id}/two-factor/start",
+	"POST /v1/customers/{id}/two-factor/confirm",
+	"GET /v1/staff/me",
+	"POST /v1/staff/me/two-factor/start",
+	"POST /v1/staff/me/two-factor/confirm",
+	"POST /v1/sign-out",
+}
 
 // customerActions are those of a customer's actions that a customer is offered:
 // the ones that customerRoutes has.

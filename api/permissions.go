@@ -3,6 +3,7 @@ package api
 import (
 	"slices"
 
+	"github.com/stewardhq/steward/commands/staff"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/fault"
 )
@@ -32,6 +33,8 @@ const (
 	permitEventsRead       permission = "events:read"
 
 	permitCustomersImpersonate permission = "customers:impersonate"
+	// permitSelf is for what concerns nobody but whoever asks: every role has it.
+	permitSelf permission = "self"
 
 	// permitAnyone is for what shows nothing of any store: health, this
 	// documentation.
@@ -69,9 +72,31 @@ var granted = map[events.Role][]permission{
 // errForbidden is what a role that lacks a permission gets.
 var errForbidden = fault.New(fault.Forbidden, "forbidden", "your role does not permit this")
 
+var errEnroll = fault.New(fault.Forbidden, "two_factor_required", "this store requires a second factor: set one up first")
+
+// lower is the role that may less, of that which somebody has and the highest that
+// their API key acts with, where there is such a limit.
+func lower(role, limit events.Role) events.Role {
+	if limit != "" && staff.Above(role, limit) {
+		return limit
+	}
+	return role
+}
+
 // allows reports whether a role has a permission.
 func allows(role events.Role, p permission) bool {
-	return p == permitAnyone || slices.Contains(granted[role], p)
+	return p == permitAnyone || p == permitSelf && slices.Contains(events.Roles, role) || slices.Contains(granted[role], p)
+}
+
+// permissionsOf lists what the caller may do.
+func permissionsOf(who *caller) []string {
+	held := []string{}
+	for _, p := range permissions {
+		if who.may(p) {
+			held = append(held, string(p))
+		}
+	}
+	return held
 }
 
 // rolesWith lists the roles that have a permission, the highest first.

@@ -63,6 +63,12 @@ func bodyFor(path string) any {
 		return map[string]any{"text": "x"}
 	case strings.HasSuffix(path, "/export"):
 		return map[string]any{"purpose": "x"}
+	case strings.HasSuffix(path, "/staff/sign-in"):
+		return map[string]any{"email": "x@example.com", "password": "y"}
+	case path == "/v1/staff/forgot-password":
+		return map[string]any{"email": "x@example.com"}
+	case strings.HasSuffix(path, "/rotate"):
+		return map[string]any{}
 	case strings.Contains(path, "/set-"):
 		return map[string]any{"value": true}
 	case strings.HasSuffix(path, "/change-email"):
@@ -81,6 +87,8 @@ func bodyFor(path string) any {
 		return map[string]any{"current_password": "x", "new_password": "y"}
 	case strings.HasSuffix(path, "/two-factor/confirm"):
 		return map[string]any{"code": "000000"}
+	case path == "/v1/staff/me/two-factor/disable":
+		return map[string]any{"password": "x"}
 	case strings.HasSuffix(path, "/two-factor/disable"):
 		return map[string]any{"confirm": true}
 	case strings.Contains(path, "/two-factor/"):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -179,68 +178,61 @@ var (
 	errWrongPassword = fault.New(fault.Forbidden, "wrong_password", "the password is wrong").On("password", "is wrong")
 )
 
-// provePassword lets a customer go on who knows their password, and returns their
-// login. It is how everything dangerous begins: a session that was left open, or
-// taken, does not have it.
-func (s *Server) provePassword(ctx context.Context, account decider.Loaded[customer.State], password string, now time.Time) (decider.Loaded[login.State], error) {
-	id, store := account.State.ID, account.StoreID
-	slot, err := s.throttle.Take(ctx, now, provenBucket(store, id))
+// provePassword lets somebody go on who knows their password. It is how everything
+// dangerous begins: a session that was left open, or taken, does not have it.
+func (s *Server) provePassword(ctx context.Context, who identified, password string, r decider.Request) error {
+	slot, err := s.throttle.Take(ctx, r.At, provenBucket(r.StoreID, who.id()))
 	if err != nil {
-		return decider.Loaded[login.State]{}, err
+		return err
 	}
-	credentials, err := login.Decider.Load(ctx, s.engine, store, events.LoginStream(account.State.LoginID))
+	who.credentials, err = login.Decider.Load(ctx, s.engine, r.StoreID, events.LoginStream(who.loginID()))
 	if err != nil {
-		return credentials, err
+		return err
 	}
-	refused, _, err := s.verify(ctx, identified{account, credentials}, password)
+	refused, _, err := s.verify(ctx, who, password)
 	switch {
 	case errors.Is(err, passwords.ErrBusy):
-		return credentials, errors.Join(err, slot.Unused(ctx))
+		return errors.Join(err, slot.Unused(ctx))
 	case err != nil:
-		return credentials, err
+		return err
 	case refused != "":
-		return credentials, errWrongPassword
+		return errWrongPassword
 	}
-	return credentials, slot.GiveBack(ctx)
+	return slot.GiveBack(ctx)
 }
 
-// provenBucket counts the passwords that are tried in sessions of a customer.
+// provenBucket counts the passwords that are tried in somebody's sessions.
 func provenBucket(store, id uuid.UUID) throttle.Bucket {
-	return throttle.Account(store, "customer\x00"+id.String())
+	return throttle.Account(store, "person\x00"+id.String())
 }
 
 // changePassword handles POST /v1/customers/{id}/change-password.
 func (s *Server) changePassword(ctx context.Context, in *ChangePasswordInput) (*CommandOutput, error) {
-	who := callerOf(ctx)
-	if !who.isCustomer() {
+	if !callerOf(ctx).isCustomer() {
 		return nil, errOwnPassword
 	}
-	r, err := s.requestOnce(ctx)
+	who, r, err := s.self(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.Fingerprint = r.CommandID.String() // nothing is derived from a secret
-	account, err := s.loadCustomer(ctx, who.storeID, who.customerID)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.provePassword(ctx, account, in.Body.Current, r.At); err != nil {
+	return s.changeTo(ctx, who, in.ID, in.Body.Current, in.Body.New, r)
+}
+
+// changeTo replaces the password of somebody who knows the one in force.
+func (s *Server) changeTo(ctx context.Context, who identified, id, current, password string, r decider.Request) (*CommandOutput, error) {
+	if err := s.provePassword(ctx, who, current, r); err != nil {
 		return nil, calling("password", "current_password", err)
 	}
-	person := passwords.Person{Username: text(shown(account.State.Username)), Email: text(shown(account.State.Email))}
-	if err := passwordPolicy(who.policies).Check(in.Body.New, person); err != nil {
-		return nil, calling("password", "new_password", err)
-	}
-	hash, err := s.hasher.Hash(ctx, in.Body.New)
+	hash, err := s.newPassword(ctx, who, password, "", callerOf(ctx).policies)
 	if err != nil {
 		return nil, err
 	}
-	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), login.SetPassword{
-		LoginID: account.State.LoginID, CustomerID: who.customerID, CredentialID: uuid.New(), Hash: hash,
+	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), login.SetPassword{
+		LoginID: who.loginID(), CustomerID: who.account.State.ID, StaffID: who.member.State.ID, CredentialID: uuid.New(), Hash: hash,
 		Scheme: string(passwords.SchemeOf(hash)), Cause: events.PasswordChanged,
 	}, r)
 	if err != nil {
 		return nil, err
 	}
-	return s.answer(in.ID, out, r), nil
+	return s.answer(id, out, r), nil
 }

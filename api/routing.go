@@ -106,6 +106,9 @@ func (s *Server) admit(ctx context.Context, rt route, w http.ResponseWriter, r *
 		if !callerOf(ctx).mayUse(rt) {
 			return s.refuseUse(ctx, rt)
 		}
+		if callerOf(ctx).mustEnroll && !slices.Contains(enrollingRoutes, rt.method+" "+rt.path) {
+			return errEnroll
+		}
 		if err := s.owned(ctx, rt, r); err != nil {
 			return err
 		}

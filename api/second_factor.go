@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/login"
 	"github.com/stewardhq/steward/commands/session"
 	"github.com/stewardhq/steward/commands/store"
@@ -57,9 +56,13 @@ func (s *Server) signInFactor(ctx context.Context, in *SecondFactorInput) (*Sign
 	if !matches || !waiting.State.Waits(r.At) {
 		return nil, session.ErrOver
 	}
-	r.Actor = events.Customer(waiting.State.CustomerID, uuid.Nil)
+	who, err := s.personOf(ctx, waiting.StoreID, waiting.State.CustomerID, waiting.State.StaffID)
+	if err != nil {
+		return nil, err
+	}
+	r.Actor = who.actor(uuid.Nil)
 	slot, err := s.throttle.Take(ctx, r.At,
-		throttle.Challenge(waiting.State.ID), throttle.SecondFactor(waiting.StoreID, waiting.State.CustomerID),
+		throttle.Challenge(waiting.State.ID), throttle.SecondFactor(waiting.StoreID, who.id()),
 		throttle.Network(waiting.StoreID, netOf(ctx).IP))
 	if err != nil {
 		return nil, err
@@ -83,18 +86,14 @@ func (s *Server) signInFactor(ctx context.Context, in *SecondFactorInput) (*Sign
 
 // passed begins the session of a challenge whose second factor was right.
 func (s *Server) passed(ctx context.Context, waiting decider.Loaded[session.State], challenge apitoken.Token, method events.AuthMethod, cookie bool, r decider.Request) (*SignInOutput, error) {
-	var who identified
-	var err error
-	if who.account, err = customer.Decider.Load(ctx, s.engine, r.StoreID, events.CustomerStream(waiting.State.CustomerID)); err != nil {
-		return nil, err
-	}
-	if who.credentials, err = login.Decider.Load(ctx, s.engine, r.StoreID, events.LoginStream(waiting.State.LoginID)); err != nil {
+	who, err := s.personOf(ctx, r.StoreID, waiting.State.CustomerID, waiting.State.StaffID)
+	if err != nil {
 		return nil, err
 	}
 	token := challenge.Passed()
 	begun := s.newSession(token, who, r.StoreID, r, cookie)
 	pass := session.Pass{
-		Method: method, Status: who.account.State.Status, Scope: scopeOf(who.credentials.State), Epoch: who.credentials.State.Epoch, TokenHash: token.Hash(),
+		Method: method, Status: who.status(), Scope: scopeOf(who.credentials.State), Epoch: who.epoch(), TokenHash: token.Hash(),
 		Idle: begun.row.Idle, ExpiresAt: begun.row.ExpiresAt, Now: r.At,
 	}
 	if !who.active() {
@@ -105,7 +104,7 @@ func (s *Server) passed(ctx context.Context, waiting decider.Loaded[session.Stat
 		if err != nil {
 			return nil, err
 		}
-		return nil, refusal(shop.State.Policies.At(r.At), "", true)
+		return nil, who.refusal(shop.State.Policies.At(r.At), "")
 	}
 	out, err := s.begin(ctx, begun, pass, r)
 	if err == nil && pass.Scope == events.ScopePassword {

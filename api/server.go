@@ -88,6 +88,7 @@ type Server struct {
 	clock     clock
 	outage    outage
 	repeats   repeats
+	uses      keyUses
 	drain     draining
 
 	hasher   *passwords.Hasher
@@ -170,8 +171,10 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/sign-in", permitAnyone, "Sign in: begin a session", own, 0}, s.signIn)
 	add(s, route{p, "/v1/sign-in/second-factor", permitAnyone, "Answer the challenge of a sign-in with a code", own, 0}, s.signInFactor)
 	add(s, route{p, "/v1/forgot-password", permitAnyone, "Ask for a link to reset a password", own, 0}, s.forgotPassword)
+	add(s, route{p, "/v1/staff/sign-in", permitAnyone, "Sign in as a member of the team: begin a session", own, 0}, s.signInStaff)
+	add(s, route{p, "/v1/staff/forgot-password", permitAnyone, "Ask for a link to reset the password of a member of the team", own, 0}, s.forgotStaffPassword)
 	add(s, route{p, "/v1/links/redeem", permitAnyone, "Follow a link that came by mail", own, 0}, s.redeem)
-	add(s, route{p, "/v1/sign-out", permitStoreRead, "Sign out: end the session that asks", own, 0}, s.signOut)
+	add(s, route{p, "/v1/sign-out", permitSelf, "Sign out: end the session that asks", own, 0}, s.signOut)
 
 	const store = "Store"
 	add(s, route{g, "/v1/store", permitStoreRead, "Read your store", store, 0}, s.getOwnStore)
@@ -197,9 +200,26 @@ func (s *Server) routes() {
 	add(s, route{p, "/v1/staff/{id}/deactivate", permitStaffWrite, "Stop a team member and all their API keys", team, 0}, s.deactivateStaff)
 	add(s, route{p, "/v1/staff/{id}/reactivate", permitStaffWrite, "Let a team member back in", team, 0}, s.reactivateStaff)
 
+	add(s, route{p, "/v1/staff/{id}/invite", permitStaffWrite, "Send a team member a link to their first password, in place of any before", team, 0}, s.inviteStaff)
+	add(s, route{g, "/v1/staff/{id}/sessions", permitStaffRead, "List the sessions that a team member has", team, 0}, s.listStaffSessions)
+	add(s, route{p, "/v1/staff/{id}/end-sessions", permitStaffWrite, "End all sessions of a team member", team, 0}, s.endStaffSessions)
+	add(s, route{p, "/v1/staff/{id}/two-factor/disable", permitStaffWrite, "Disable the second factor of a colleague who lost it", team, 0}, s.disableStaffTwoFactor)
+
+	const self = "Yourself"
+	add(s, route{g, "/v1/staff/me", permitSelf, "Read who you are and what you may do", self, 0}, s.getMe)
+	add(s, route{g, "/v1/staff/me/sessions", permitSelf, "List your own sessions", self, 0}, s.listMySessions)
+	add(s, route{p, "/v1/staff/me/end-sessions", permitSelf, "End all your own sessions", self, 0}, s.endMySessions)
+	add(s, route{p, "/v1/staff/me/set-password", permitSelf, "Choose a password after following a link", self, 0}, s.setMyPassword)
+	add(s, route{p, "/v1/staff/me/change-password", permitSelf, "Change your own password", self, 0}, s.changeMyPassword)
+	add(s, route{p, "/v1/staff/me/two-factor/start", permitSelf, "Set up your own second factor: get a secret for the app", self, 0}, s.startMyTwoFactor)
+	add(s, route{p, "/v1/staff/me/two-factor/confirm", permitSelf, "Turn your own second factor on, and get recovery codes once", self, 0}, s.confirmMyTwoFactor)
+	add(s, route{p, "/v1/staff/me/two-factor/renew-codes", permitSelf, "Get new recovery codes for yourself, once", self, 0}, s.renewMyRecoveryCodes)
+	add(s, route{p, "/v1/staff/me/two-factor/disable", permitSelf, "Disable your own second factor", self, 0}, s.disableMyTwoFactor)
+
 	const keys = "API keys"
 	add(s, route{g, "/v1/api-keys", permitKeysRead, "List API keys", keys, 0}, s.listAPIKeys)
 	add(s, route{p, "/v1/api-keys", permitKeysWrite, "Create an API key; its secret is in the answer and nowhere else", keys, 0}, s.createAPIKey)
+	add(s, route{p, "/v1/api-keys/{id}/rotate", permitKeysWrite, "Give an API key another secret; it is in the answer and nowhere else", keys, 0}, s.rotateAPIKey)
 	add(s, route{p, "/v1/api-keys/{id}/revoke", permitKeysWrite, "End an API key for good", keys, 0}, s.revokeAPIKey)
 
 	const customers = "Customers"

@@ -9,12 +9,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/login"
 	"github.com/stewardhq/steward/commands/session"
 	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
 	"github.com/stewardhq/steward/internal/apitoken"
+	"github.com/stewardhq/steward/internal/decider"
 	"github.com/stewardhq/steward/internal/fault"
 	"github.com/stewardhq/steward/internal/sessions"
 	"github.com/stewardhq/steward/internal/wireid"
@@ -24,6 +24,10 @@ import (
 // browsers refuse it over plain HTTP, from another path and from a subdomain
 // (RFC 6265bis, section 4.1.3.2).
 const sessionCookie = "__Host-steward_session"
+
+// staffCookie is where a browser keeps that of a member of the team. Both can be in
+// one browser.
+const staffCookie = "__Host-steward_staff"
 
 // errCrossSite refuses a browser's request that another site may have made.
 var errCrossSite = fault.New(fault.Forbidden, "cross_site_request", "a request with a cookie must come from the store's own pages")
@@ -43,16 +47,12 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	if !matches {
 		return nil, errUnauthorized
 	}
-	credentials, err := login.Decider.Load(ctx, s.engine, found.StoreID, events.LoginStream(found.State.LoginID))
+	who, err := s.personOf(ctx, found.StoreID, found.State.CustomerID, found.State.StaffID)
 	if err != nil {
 		return nil, err
 	}
-	account, err := customer.Decider.Load(ctx, s.engine, found.StoreID, events.CustomerStream(found.State.CustomerID))
-	if err != nil {
-		return nil, err
-	}
-	open := account.State.Status == events.StatusActive || found.State.Scope == events.ScopePassword && mayFollow(account.State)
-	if !found.State.Alive(now, credentials.State.Epoch) || !open {
+	open := who.active() || found.State.Scope == events.ScopePassword && who.mayFollow()
+	if !found.State.Alive(now, who.epoch()) || !open {
 		return nil, errUnauthorized
 	}
 	switch _, err := s.sessions.Touch(ctx, found.State.ID, now); {
@@ -68,11 +68,14 @@ func (s *Server) authenticateSession(ctx context.Context, token apitoken.Token) 
 	if err := s.atHome(ctx, found.StoreID, shop.State.Hosts); err != nil {
 		return nil, err
 	}
+	policies := shop.State.Policies.At(now)
 	return &caller{
 		storeID: found.StoreID, customerID: found.State.CustomerID, sessionID: found.State.ID,
-		scope:     found.State.Scope,
-		recovered: slices.Contains(found.State.Methods, events.MethodRecovery),
-		source:    events.SourceAPI, policies: shop.State.Policies.At(now),
+		staffID: found.State.StaffID, role: who.member.State.Role,
+		scope:      found.State.Scope,
+		recovered:  slices.Contains(found.State.Methods, events.MethodRecovery),
+		mustEnroll: found.State.Scope == "" && who.mustEnroll(policies),
+		source:     events.SourceAPI, policies: policies,
 	}, nil
 }
 
@@ -114,11 +117,17 @@ func (s *Server) listSessions(ctx context.Context, in *IDInput) (*PageOutput[Ses
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := login.Decider.Load(ctx, s.engine, who.storeID, events.LoginStream(account.State.LoginID))
+	return s.sessionsOf(ctx, account.State.ID, uuid.Nil)
+}
+
+// sessionsOf is a page of the sessions of a customer, or else of a team member.
+func (s *Server) sessionsOf(ctx context.Context, customerID, staffID uuid.UUID) (*PageOutput[SessionRow], error) {
+	who := callerOf(ctx)
+	person, err := s.personOf(ctx, who.storeID, customerID, staffID)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.sessions.Of(ctx, who.storeID, id)
+	rows, err := s.sessions.Of(ctx, who.storeID, person.id())
 	if err != nil {
 		return nil, err
 	}
@@ -129,14 +138,14 @@ func (s *Server) listSessions(ctx context.Context, in *IDInput) (*PageOutput[Ses
 		if err != nil {
 			return nil, err
 		}
-		if !found.State.Alive(now, credentials.State.Epoch) || found.State.Scope != "" || !now.Before(row.OverAt) {
+		if !found.State.Alive(now, person.epoch()) || found.State.Scope != "" || !now.Before(row.OverAt) {
 			continue
 		}
 		alive = append(alive, SessionRow{
 			ID: wireid.Format(wireid.Session, row.ID), StartedAt: row.StartedAt, LastUsedAt: row.LastUsedAt, Current: row.ID == who.sessionID,
 		})
 	}
-	return page(ctx, s, list{"sessions", id}, alive, nil)
+	return page(ctx, s, list{"sessions", person.id()}, alive, nil)
 }
 
 // endSessions handles POST /v1/customers/{id}/end-sessions.
@@ -153,11 +162,16 @@ func (s *Server) endSessions(ctx context.Context, in *PlainInput) (*CommandOutpu
 	if err != nil {
 		return nil, err
 	}
-	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), login.EndSessions{}, r)
+	return s.endAll(ctx, identified{account: account}, in.ID, r)
+}
+
+// endAll ends all sessions of somebody.
+func (s *Server) endAll(ctx context.Context, who identified, id string, r decider.Request) (*CommandOutput, error) {
+	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), login.EndSessions{}, r)
 	if err != nil {
 		return nil, err
 	}
-	return s.answer(in.ID, out, r), nil
+	return s.answer(id, out, r), nil
 }
 
 // SignOutOutput ends a session and takes the cookie back.
@@ -185,15 +199,23 @@ func (s *Server) signOut(ctx context.Context, _ *struct{ CommandContext }) (*Sig
 	if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(who.sessionID), end, r); err != nil {
 		return nil, err
 	}
-	out := &SignOutOutput{SetCookie: []http.Cookie{cookie("", -1)}}
+	of := forCustomers
+	if !who.isCustomer() {
+		of = forTeam
+	}
+	out := &SignOutOutput{SetCookie: []http.Cookie{cookie(of, "", -1)}}
 	out.Body.SessionID = wireid.Format(wireid.Session, who.sessionID)
 	return out, nil
 }
 
 // cookie is the cookie of a session. It has no lifetime of its own: the session
 // ends on the server. A negative age removes it.
-func cookie(token string, age int) http.Cookie {
-	return http.Cookie{
+func cookie(of audience, token string, age int) http.Cookie {
+	c := http.Cookie{
 		Name: sessionCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: age,
 	}
+	if of == forTeam {
+		c.Name, c.SameSite = staffCookie, http.SameSiteStrictMode
+	}
+	return c
 }

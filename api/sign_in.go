@@ -21,7 +21,6 @@ import (
 	"github.com/stewardhq/steward/internal/policy"
 	"github.com/stewardhq/steward/internal/sessions"
 	"github.com/stewardhq/steward/internal/throttle"
-	"github.com/stewardhq/steward/internal/uniq"
 	"github.com/stewardhq/steward/internal/wireid"
 )
 
@@ -43,11 +42,12 @@ type SignInOutput struct {
 
 // SignedIn is what came of an attempt to sign in.
 type SignedIn struct {
-	Next         string    `json:"next" enum:"signed_in,second_factor,set_password,sign_in" doc:"Whether the session has begun, or a second factor is asked for. After a link: whether a password is to be chosen in the session that has begun, or one can sign in."`
+	Next         string    `json:"next" enum:"signed_in,second_factor,set_up_second_factor,set_password,sign_in" doc:"Whether the session has begun, or a second factor is asked for, or is to be set up before anything else. After a link: whether a password is to be chosen in the session that has begun, or one can sign in."`
 	Alternatives []string  `json:"alternatives,omitempty" doc:"With second_factor: what can be sent to /v1/sign-in/second-factor." example:"[\"code\",\"recovery_code\"]"`
 	Challenge    string    `json:"challenge,omitempty" doc:"With second_factor: send it along. It is good for five minutes and opens nothing."`
 	SessionID    string    `json:"session_id,omitempty" example:"ses_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	CustomerID   string    `json:"customer_id,omitempty" example:"cus_01k9x4t6m1c8d0e5f7g9h2j4k6"`
+	StaffID      string    `json:"staff_id,omitempty" doc:"In place of the customer, for a member of the team." example:"stf_01k9x4t6m1c8d0e5f7g9h2j4k6"`
 	Token        string    `json:"token,omitempty" doc:"Send it as Authorization: Bearer. It is shown once."`
 	ExpiresAt    time.Time `json:"expires_at,omitzero" doc:"When the session, or the challenge, ends in any case; an unused session ends earlier."`
 }
@@ -58,18 +58,16 @@ var (
 	errDisabled    = fault.New(fault.Forbidden, "account_disabled", "Account is Disabled")
 )
 
-// identified is who stands behind a name, as far as it is somebody's.
-type identified struct {
-	account     decider.Loaded[customer.State]
-	credentials decider.Loaded[login.State]
-}
-
-// active reports whether they may sign in at all.
-func (i identified) active() bool { return i.account.State.Status == events.StatusActive }
-
 // signIn handles POST /v1/sign-in.
 func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, error) {
-	shop, err := s.storefront(ctx, in.StorefrontInput)
+	return s.tryPassword(ctx, in.StorefrontInput, strings.TrimSpace(in.Body.Name), in.Body.Password, in.Body.Cookie, forCustomers)
+}
+
+// tryPassword signs somebody in by their password, or asks for their second factor.
+// Nothing that it does or answers tells who of the audience has an account, or why
+// they may not sign in.
+func (s *Server) tryPassword(ctx context.Context, at StorefrontInput, name, password string, cookie bool, of audience) (*SignInOutput, error) {
+	shop, err := s.storefront(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -77,16 +75,15 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 	if err != nil {
 		return nil, err
 	}
-	name := strings.TrimSpace(in.Body.Name)
-	slot, err := s.throttle.Take(ctx, r.At, signInBuckets(ctx, shop, name)...)
+	slot, err := s.throttle.Take(ctx, r.At, signInBuckets(ctx, shop, of, name)...)
 	if err != nil {
 		return nil, err
 	}
-	who, err := s.identify(ctx, shop, name)
+	who, err := s.identify(ctx, shop, of, name)
 	if err != nil {
 		return nil, err
 	}
-	refused, rehash, err := s.verify(ctx, who, in.Body.Password)
+	refused, rehash, err := s.verify(ctx, who, password)
 	if errors.Is(err, passwords.ErrBusy) {
 		err = errors.Join(err, slot.Unused(ctx)) // nothing was looked at
 	}
@@ -100,31 +97,36 @@ func (s *Server) signIn(ctx context.Context, in *SignInInput) (*SignInOutput, er
 	}
 	token := apitoken.NewSession()
 	attempt := session.SignIn{
-		SessionID: token.ID(), CustomerID: who.account.State.ID, VisitorID: events.VisitorID(shop.id, r.At), Name: nameOf(name),
-		Refused: refused, Status: who.account.State.Status, LoginID: who.account.State.LoginID, Epoch: who.credentials.State.Epoch,
+		SessionID: token.ID(), CustomerID: who.account.State.ID, StaffID: who.member.State.ID,
+		VisitorID: events.VisitorID(shop.id, r.At), Name: nameOf(name),
+		Refused: refused, Status: who.status(), LoginID: who.loginID(), Epoch: who.epoch(),
 	}
-	r.Actor = events.Customer(who.account.State.ID, uuid.Nil)
+	r.Actor = who.actor(uuid.Nil)
 	if refused != "" || !who.active() {
 		if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(token.ID()), attempt, r); err != nil {
 			return nil, err
 		}
-		return nil, refusal(shop.policies, refused, who.account.State.Exists() && !who.active())
+		return nil, who.refusal(shop.policies, refused)
 	}
 	if err := slot.GiveBack(ctx); err != nil {
 		return nil, err
 	}
 	if rehash {
-		s.rehash(ctx, who, in.Body.Password, r)
+		s.rehash(ctx, who, password, r)
 	}
 	if who.credentials.State.TwoFactor.Enabled {
 		return s.challenge(ctx, token, attempt, r)
 	}
-	begun := s.newSession(token, who, shop.id, r, in.Body.Cookie)
+	begun := s.newSession(token, who, shop.id, r, cookie)
 	attempt.Scope = scopeOf(who.credentials.State)
 	attempt.TokenHash, attempt.Idle, attempt.ExpiresAt = token.Hash(), begun.row.Idle, begun.row.ExpiresAt
 	out, err := s.begin(ctx, begun, attempt, r)
-	if err == nil && attempt.Scope == events.ScopePassword {
+	switch {
+	case err != nil:
+	case attempt.Scope == events.ScopePassword:
 		out.Body.Next = nextSetPassword
+	case who.mustEnroll(shop.policies):
+		out.Body.Next = nextEnroll
 	}
 	return out, err
 }
@@ -142,22 +144,8 @@ func scopeOf(credentials login.State) events.SessionScope {
 const (
 	nextSignIn      = "sign_in"
 	nextSetPassword = "set_password"
+	nextEnroll      = "set_up_second_factor"
 )
-
-// refusal is what somebody is told who may not sign in.
-func refusal(policies policy.Set, refused events.RefusalReason, shutOut bool) error {
-	switch policies.Get(policy.RevealStatus) {
-	case policy.RevealAlways:
-		if shutOut {
-			return errDisabled
-		}
-	case policy.RevealAfterPassword:
-		if shutOut && refused == "" {
-			return errDisabled
-		}
-	}
-	return errCredentials
-}
 
 // challengeTime is how long a second factor is waited for.
 const challengeTime = 5 * time.Minute
@@ -178,14 +166,19 @@ func (s *Server) challenge(ctx context.Context, token apitoken.Token, attempt se
 // newSession is a session that is about to begin.
 type newSession struct {
 	token  apitoken.Token
+	who    identified
 	row    sessions.Session
 	cookie bool
 }
 
 func (s *Server) newSession(token apitoken.Token, who identified, store uuid.UUID, r decider.Request, cookie bool) newSession {
-	return newSession{token, sessions.Session{
-		ID: token.ID(), StoreID: store, CustomerID: who.account.State.ID, At: r.At,
-		Idle: sessions.CustomerIdle, ExpiresAt: r.At.Add(sessions.CustomerAbsolute).Truncate(time.Second),
+	idle, absolute := sessions.CustomerIdle, sessions.CustomerAbsolute
+	if who.audience() == forTeam {
+		idle, absolute = sessions.StaffIdle, sessions.StaffAbsolute
+	}
+	return newSession{token, who, sessions.Session{
+		ID: token.ID(), StoreID: store, CustomerID: who.id(), At: r.At,
+		Idle: idle, ExpiresAt: r.At.Add(absolute).Truncate(time.Second),
 	}, cookie}
 }
 
@@ -195,7 +188,7 @@ func (s *Server) begin(ctx context.Context, n newSession, command session.Comman
 	if err := s.sessions.Begin(ctx, n.row); err != nil {
 		return nil, err
 	}
-	r.Actor = events.Customer(n.row.CustomerID, n.row.ID)
+	r.Actor = n.who.actor(n.row.ID)
 	if _, err := session.Decider.Handle(ctx, s.engine, events.SessionStream(n.row.ID), command, r); err != nil {
 		return nil, err
 	}
@@ -203,18 +196,22 @@ func (s *Server) begin(ctx context.Context, n newSession, command session.Comman
 		return nil, err
 	}
 	out := &SignInOutput{Body: SignedIn{
-		Next: "signed_in", SessionID: wireid.Format(wireid.Session, n.row.ID), CustomerID: wireid.Format(wireid.Customer, n.row.CustomerID),
-		ExpiresAt: n.row.ExpiresAt.UTC(),
+		Next: "signed_in", SessionID: wireid.Format(wireid.Session, n.row.ID), ExpiresAt: n.row.ExpiresAt.UTC(),
 	}}
+	if n.who.audience() == forTeam {
+		out.Body.StaffID = wireid.Format(wireid.Staff, n.who.id())
+	} else {
+		out.Body.CustomerID = wireid.Format(wireid.Customer, n.who.id())
+	}
 	if n.cookie {
-		out.SetCookie = []http.Cookie{cookie(n.token.Reveal(), 0)}
+		out.SetCookie = []http.Cookie{cookie(n.who.audience(), n.token.Reveal(), 0)}
 	} else {
 		out.Body.Token = n.token.Reveal()
 	}
 	return out, nil
 }
 
-// endBeyond ends the oldest sessions of a customer who has more than they may.
+// endBeyond ends the oldest sessions of somebody who has more than they may.
 func (s *Server) endBeyond(ctx context.Context, store, id uuid.UUID, r decider.Request) error {
 	beyond, err := s.sessions.Oldest(ctx, r.At, store, id, sessions.CustomerConcurrent)
 	if err != nil {
@@ -232,9 +229,9 @@ func (s *Server) endBeyond(ctx context.Context, store, id uuid.UUID, r decider.R
 
 // signInBuckets are what limits attempts to sign in: the name that was sent, be it
 // anybody's or not, and the network that it came from.
-func signInBuckets(ctx context.Context, shop storefront, name string) []throttle.Bucket {
+func signInBuckets(ctx context.Context, shop storefront, of audience, name string) []throttle.Bucket {
 	return []throttle.Bucket{
-		throttle.Account(shop.id, nameKey(name)),
+		throttle.Account(shop.id, of.bucket(name)),
 		throttle.Network(shop.id, netOf(ctx).IP),
 	}
 }
@@ -255,41 +252,12 @@ func nameOf(name string) string {
 	return ""
 }
 
-// identify finds who stands behind a name. For a name that is nobody's it reads as
-// much as for one that is somebody's.
-func (s *Server) identify(ctx context.Context, shop storefront, name string) (identified, error) {
-	of := uniq.Name{Kind: events.NameUsername, Key: nameKey(name)}
-	if strings.Contains(name, "@") {
-		of.Kind = events.NameEmail
-	}
-	id, found, err := s.holderOfName(ctx, shop.id, of)
-	if err != nil {
-		return identified{}, err
-	}
-	if !found {
-		id = uuid.NewSHA1(shop.id, []byte("nobody\x00"+of.Key))
-	}
-	var who identified
-	if who.account, err = customer.Decider.Load(ctx, s.engine, shop.id, events.CustomerStream(id)); err != nil {
-		return identified{}, err
-	}
-	if who.account.State.Status == events.StatusErased { // who keeps the name, and is nobody
-		who.account = decider.Loaded[customer.State]{}
-	}
-	loginID := who.account.State.LoginID
-	if loginID == uuid.Nil {
-		loginID = id
-	}
-	who.credentials, err = login.Decider.Load(ctx, s.engine, shop.id, events.LoginStream(loginID))
-	return who, err
-}
-
 // verify checks a password, with the same work whatever comes of it.
 func (s *Server) verify(ctx context.Context, who identified, password string) (refused events.RefusalReason, rehash bool, err error) {
 	hash, readable := who.credentials.State.Hash.Reveal()
 	if !readable {
 		refused = events.RefusedNoPassword
-		if !who.account.State.Exists() {
+		if who.id() == uuid.Nil {
 			refused = events.RefusedUnknown
 		}
 		return refused, false, s.hasher.VerifyNobody(ctx, password)
@@ -313,6 +281,8 @@ func (s *Server) verify(ctx context.Context, who identified, password string) (r
 func (s *Server) activated(ctx context.Context, shop storefront, who identified, r decider.Request) (identified, error) {
 	var err error
 	switch account := who.account.State; {
+	case who.audience() == forTeam:
+		return who, nil
 	case waitsForLink(account, shop.policies) && who.credentials.State.Proven:
 		r := r.Step("activate")
 		r.Actor = events.Customer(account.ID, uuid.Nil)
@@ -349,11 +319,11 @@ func (s *Server) rehash(ctx context.Context, who identified, password string, r 
 	hash, err := s.hasher.Hash(ctx, password)
 	if err == nil {
 		r = systemStep(r, "rehash", "passwords")
-		_, err = login.Decider.Handle(ctx, s.engine, events.LoginStream(who.account.State.LoginID), login.Rehash{
+		_, err = login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), login.Rehash{
 			Before: who.credentials.State.CredentialID, CredentialID: uuid.New(), Hash: hash, Scheme: string(passwords.SchemeOf(hash)),
 		}, r)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "a password was not hashed anew", "login_id", who.account.State.LoginID, "err", err)
+		s.log.WarnContext(ctx, "a password was not hashed anew", "login_id", who.loginID(), "err", err)
 	}
 }

@@ -116,9 +116,10 @@ func (c *caller) grantor() staff.Grantor { return staff.Grantor{StaffID: c.staff
 type CreateStaffInput struct {
 	CommandInput
 	Body struct {
-		Email string      `json:"email" example:"grace@example.com"`
-		Name  string      `json:"name,omitempty" example:"Grace"`
-		Role  events.Role `json:"role" enum:"owner,admin,support,auditor,analyst" doc:"Not above your own."`
+		Email  string      `json:"email" example:"grace@example.com"`
+		Name   string      `json:"name,omitempty" example:"Grace"`
+		Role   events.Role `json:"role" enum:"owner,admin,support,auditor,analyst" doc:"Not above your own."`
+		Invite *bool       `json:"invite,omitempty" doc:"Whether they are sent a link to choose a password by; true unless you say. Without a password somebody can only act through API keys."`
 	}
 }
 
@@ -129,8 +130,9 @@ func (s *Server) createStaff(ctx context.Context, in *CreateStaffInput) (*Comman
 		return nil, err
 	}
 	by := callerOf(ctx).grantor()
+	invite := in.Body.Invite == nil || *in.Body.Invite
 	id, out, err := staff.Decider.Create(ctx, s.engine, string(wireid.Staff), events.StaffStream, func(id uuid.UUID) staff.Command {
-		return staff.Create{StaffID: id, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role, By: by}
+		return staff.Create{StaffID: id, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role, Invite: invite, By: by}
 	}, r)
 	if err != nil {
 		return nil, err

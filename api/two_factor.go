@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stewardhq/steward/commands/customer"
 	"github.com/stewardhq/steward/commands/login"
 	"github.com/stewardhq/steward/commands/store"
 	"github.com/stewardhq/steward/events"
@@ -62,40 +61,46 @@ type RecoveryCodesOutput struct {
 
 var errSelfOnly = fault.New(fault.Forbidden, "customer_only", "only customers set up a second factor, each for themself")
 
-// self is a customer who does something about their own login.
-func (s *Server) self(ctx context.Context) (decider.Loaded[customer.State], decider.Request, error) {
-	who := callerOf(ctx)
-	if !who.isCustomer() {
-		return decider.Loaded[customer.State]{}, decider.Request{}, errSelfOnly
-	}
+// self is somebody who does something about their own login, in a session of theirs.
+func (s *Server) self(ctx context.Context) (identified, decider.Request, error) {
+	c := callerOf(ctx)
 	r, err := s.requestOnce(ctx)
 	if err != nil {
-		return decider.Loaded[customer.State]{}, r, err
+		return identified{}, r, err
 	}
 	r.Fingerprint = r.CommandID.String() // nothing is derived from a secret
-	account, err := s.loadCustomer(ctx, who.storeID, who.customerID)
-	return account, r, err
+	who, err := s.personOf(ctx, c.storeID, c.customerID, c.staffID)
+	return who, r, err
+}
+
+// selfCustomer is [Server.self] for customers only.
+func (s *Server) selfCustomer(ctx context.Context) (identified, decider.Request, error) {
+	if !callerOf(ctx).isCustomer() {
+		return identified{}, decider.Request{}, errSelfOnly
+	}
+	return s.self(ctx)
 }
 
 // startTwoFactor handles POST /v1/customers/{id}/two-factor/start.
 func (s *Server) startTwoFactor(ctx context.Context, in *PasswordInput) (*TwoFactorSetupOutput, error) {
-	account, r, err := s.self(ctx)
+	who, r, err := s.selfCustomer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.provePassword(ctx, account, in.Body.Password, r.At); err != nil {
+	return s.startFactor(ctx, who, in.Body.Password, r)
+}
+
+// startFactor shows somebody a new secret.
+func (s *Server) startFactor(ctx context.Context, who identified, password string, r decider.Request) (*TwoFactorSetupOutput, error) {
+	if err := s.provePassword(ctx, who, password, r); err != nil {
 		return nil, err
 	}
 	shop, err := store.Decider.Load(ctx, s.engine, r.StoreID, events.StoreStream(r.StoreID))
 	if err != nil {
 		return nil, err
 	}
-	name := text(shown(account.State.Username))
-	if name == "" {
-		name = text(shown(account.State.Email))
-	}
 	secret := totp.NewSecret()
-	key, err := totp.NewKey(shop.State.Name, name, secret)
+	key, err := totp.NewKey(shop.State.Name, who.name(), secret)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +113,7 @@ func (s *Server) startTwoFactor(ctx context.Context, in *PasswordInput) (*TwoFac
 		return nil, err
 	}
 	start := login.StartTwoFactor{CredentialID: uuid.New(), Secret: hex.EncodeToString(secret.Bytes())}
-	if _, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), start, r); err != nil {
+	if _, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), start, r); err != nil {
 		return nil, err
 	}
 	return &TwoFactorSetupOutput{Body: TwoFactorSetup{
@@ -119,16 +124,21 @@ func (s *Server) startTwoFactor(ctx context.Context, in *PasswordInput) (*TwoFac
 
 // confirmTwoFactor handles POST /v1/customers/{id}/two-factor/confirm.
 func (s *Server) confirmTwoFactor(ctx context.Context, in *ConfirmTwoFactorInput) (*RecoveryCodesOutput, error) {
-	account, r, err := s.self(ctx)
+	who, r, err := s.selfCustomer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	slot, err := s.throttle.Take(ctx, r.At, throttle.SecondFactor(r.StoreID, account.State.ID))
+	return s.confirmFactor(ctx, who, in.Body.Code, r)
+}
+
+// confirmFactor turns on the second factor of somebody whose app shows this code.
+func (s *Server) confirmFactor(ctx context.Context, who identified, code string, r decider.Request) (*RecoveryCodesOutput, error) {
+	slot, err := s.throttle.Take(ctx, r.At, throttle.SecondFactor(r.StoreID, who.id()))
 	if err != nil {
 		return nil, err
 	}
 	codes := totp.NewRecoveryCodes()
-	out, err := login.Decider.HandleFrom(ctx, s.engine, events.LoginStream(account.State.LoginID), func(_ context.Context, state login.State) (login.Command, error) {
+	out, err := login.Decider.HandleFrom(ctx, s.engine, events.LoginStream(who.loginID()), func(_ context.Context, state login.State) (login.Command, error) {
 		f := state.TwoFactor
 		confirm := login.ConfirmTwoFactor{CredentialID: f.PendingID, RecoveryID: uuid.New(), Recovery: hashed(codes)}
 		if f.PendingID == uuid.Nil {
@@ -138,7 +148,7 @@ func (s *Server) confirmTwoFactor(ctx context.Context, in *ConfirmTwoFactorInput
 		if err != nil {
 			return nil, err
 		}
-		step, ok := totp.Verify(secret, in.Body.Code, r.At, 0)
+		step, ok := totp.Verify(secret, code, r.At, 0)
 		if !ok {
 			return nil, errCode
 		}
@@ -153,16 +163,21 @@ func (s *Server) confirmTwoFactor(ctx context.Context, in *ConfirmTwoFactorInput
 
 // renewRecoveryCodes handles POST /v1/customers/{id}/two-factor/renew-codes.
 func (s *Server) renewRecoveryCodes(ctx context.Context, in *PasswordInput) (*RecoveryCodesOutput, error) {
-	account, r, err := s.self(ctx)
+	who, r, err := s.selfCustomer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.provePassword(ctx, account, in.Body.Password, r.At); err != nil {
+	return s.renewCodes(ctx, who, in.Body.Password, r)
+}
+
+// renewCodes replaces somebody's recovery codes.
+func (s *Server) renewCodes(ctx context.Context, who identified, password string, r decider.Request) (*RecoveryCodesOutput, error) {
+	if err := s.provePassword(ctx, who, password, r); err != nil {
 		return nil, err
 	}
 	codes := totp.NewRecoveryCodes()
 	renew := login.RenewRecoveryCodes{RecoveryID: uuid.New(), Recovery: hashed(codes)}
-	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), renew, r)
+	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), renew, r)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +196,7 @@ type DisableTwoFactorInput struct {
 }
 
 var (
-	errConfirmDisable = fault.New(fault.Precondition, "confirmation_required", "this ends the customer's secret and recovery codes for good: send confirm").On("confirm", "is not true")
+	errConfirmDisable = fault.New(fault.Precondition, "confirmation_required", "this ends the secret and all recovery codes for good: send confirm").On("confirm", "is not true")
 	errNoTool         = fault.New(fault.NotFound, "route_not_found", "There is nothing at this address.")
 )
 
@@ -203,7 +218,7 @@ func (s *Server) disableTwoFactor(ctx context.Context, in *DisableTwoFactorInput
 	}
 	switch {
 	case who.isCustomer():
-		if _, err := s.provePassword(ctx, account, in.Body.Password, r.At); err != nil {
+		if err := s.provePassword(ctx, identified{account: account}, in.Body.Password, r); err != nil {
 			return nil, err
 		}
 	case !who.policies.On(policy.StaffDisableTwoFactor):
@@ -211,14 +226,19 @@ func (s *Server) disableTwoFactor(ctx context.Context, in *DisableTwoFactorInput
 	case !in.Body.Confirm:
 		return nil, errConfirmDisable
 	}
-	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(account.State.LoginID), login.DisableTwoFactor{}, r)
+	return s.disableFactor(ctx, identified{account: account}, in.ID, r)
+}
+
+// disableFactor turns somebody's second factor off.
+func (s *Server) disableFactor(ctx context.Context, who identified, id string, r decider.Request) (*CommandOutput, error) {
+	out, err := login.Decider.Handle(ctx, s.engine, events.LoginStream(who.loginID()), login.DisableTwoFactor{}, r)
 	if errors.Is(err, login.ErrUnknown) {
 		err = login.ErrFactorOff
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.answer(in.ID, out, r), nil
+	return s.answer(id, out, r), nil
 }
 
 func recoveryCodes(codes [totp.RecoveryCodes]totp.RecoveryCode, done decider.Outcome) *RecoveryCodesOutput {

@@ -64,6 +64,8 @@ var decoders = map[string]decoder{
 
 	TypeAPIKeyCreated: decode[APIKeyCreated],
 	TypeAPIKeyRevoked: decode[APIKeyRevoked],
+	TypeAPIKeyRotated: decode[APIKeyRotated],
+	TypeAPIKeyUsed:    decode[APIKeyUsed],
 
 	TypeCustomerCreated:           decode[CustomerCreated],
 	TypeCustomerProfileEdited:     decode[CustomerProfileEdited],

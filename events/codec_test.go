@@ -164,10 +164,22 @@ func TestAboutAndNetSubject(t *testing.T) {
 			t.Errorf("%s is about a subject without a kind", name)
 		}
 	}
+	// Whose login it is is said by one of two ids; the other one is not stored.
+	for _, e := range []events.Event{
+		events.LoginSessionsEnded{LoginID: id1, StaffID: id2}, events.SessionEnded{SessionID: id1, StaffID: id2, Reason: events.EndedByLimit},
+	} {
+		if subject, ok := events.About("login-"+id1.String(), e); !ok || subject != (events.Subject{Kind: events.SubjectStaff, ID: id2}) {
+			t.Errorf("%s of a team member is about %v, %v", e.EventType(), subject, ok)
+		}
+		if data, _, err := events.Encode(e, sampleMetadata()); err != nil || strings.Contains(string(data), "customer_id") || !strings.Contains(string(data), id2.String()) {
+			t.Errorf("%s of a team member is stored as %s, %v", e.EventType(), data, err)
+		}
+	}
 	at := time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC)
 	visitors := events.Subject{Kind: events.SubjectVisitor, ID: events.VisitorID(id3, at)}
 	for actor, want := range map[events.Actor]events.Subject{
 		events.Reseller(id1, id2):                                      {Kind: events.SubjectStaff, ID: id1},
+		events.Staff(id1, id3):                                         {Kind: events.SubjectStaff, ID: id1},
 		events.Customer(id2, id1):                                      {Kind: events.SubjectCustomer, ID: id2},
 		events.Customer(uuid.Nil, uuid.Nil):                            visitors,
 		{Kind: events.ActorAsCustomer, ID: id2.String(), StaffID: id1}: {Kind: events.SubjectStaff, ID: id1},

@@ -120,6 +120,9 @@ func (LoginErased) loginEvent() {}
 // Customer is whose login it is.
 func (e LoginErased) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is nobody: only customers are erased.
+func (e LoginErased) Staff() uuid.UUID { return uuid.Nil }
+
 // Ends returns every secret of the login.
 func (e LoginErased) Ends() []Subject { return credentials(e.ReplacedIDs...) }
 

@@ -49,6 +49,8 @@ type StaffEvent interface {
 // APIKeyEvent belongs to an api_key stream.
 type APIKeyEvent interface {
 	Event
+	// Staff is for whom the key acts.
+	Staff() uuid.UUID
 	apiKeyEvent()
 }
 
@@ -61,24 +63,28 @@ type CustomerEvent interface {
 // LoginEvent belongs to a login stream.
 type LoginEvent interface {
 	Event
-	// Customer is whose login it is.
+	// Customer and Staff are whose login it is: one of the two is zero.
 	Customer() uuid.UUID
+	Staff() uuid.UUID
 	loginEvent()
 }
 
 // SessionEvent belongs to a session stream.
 type SessionEvent interface {
 	Event
-	// Customer is whose session it is, zero when the name given was nobody's.
+	// Customer and Staff are whose session it is: one of the two is zero, or both
+	// when the name given was nobody's.
 	Customer() uuid.UUID
+	Staff() uuid.UUID
 	sessionEvent()
 }
 
 // MailEvent belongs to a mail stream.
 type MailEvent interface {
 	Event
-	// Customer is whom the mail is for.
+	// Customer and Staff are whom the mail is for: one of the two is zero.
 	Customer() uuid.UUID
+	Staff() uuid.UUID
 	mailEvent()
 }
 

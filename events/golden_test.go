@@ -97,6 +97,8 @@ func samples() map[string]events.Event {
 		events.StaffReactivated{StaffID: id1},
 		events.APIKeyCreated{APIKeyID: id1, StaffID: id2, Prefix: "stw_live_0123456789abcdef", Hash: "00ff", Label: sealed("label"), Source: events.SourceImport, ExpiresAt: end},
 		events.APIKeyRevoked{APIKeyID: id1, StaffID: id2},
+		events.APIKeyRotated{APIKeyID: id1, StaffID: id2, Hash: "00ff", PreviousUntil: end},
+		events.APIKeyUsed{APIKeyID: id1, StaffID: id2, Day: "2026-03-01"},
 		events.CustomerCreated{CustomerID: id1, LoginID: id2, Origin: events.OriginStaff, Status: events.StatusActive, Email: sealed("email"), Username: sealed("username"), ExternalID: sealed("external"), Profile: profile},
 		events.CustomerProfileEdited{CustomerID: id1, Before: events.Profile{City: sealed("before")}, After: events.Profile{City: sealed("after"), Phone: sealed("phone")}},
 		events.CustomerEmailChanged{CustomerID: id1, LoginID: id2, Before: sealed("before"), After: sealed("after")},

@@ -16,8 +16,7 @@ const (
 // LinkPurpose is what a link that is good once does.
 type LinkPurpose string
 
-// The purposes. The first three lead to a session that can do nothing but choose a
-// password.
+// The purposes.
 const (
 	LinkWelcome     LinkPurpose = "welcome"      // the first password of an account that the team opened
 	LinkSetPassword LinkPurpose = "set_password" // the same, sent in place of a welcome
@@ -25,23 +24,26 @@ const (
 	LinkActivate    LinkPurpose = "activate"     // confirms the address of an account that somebody opened for themself
 	LinkEmailChange LinkPurpose = "email_change" // confirms an address that is to be the account's
 	LinkEmailUndo   LinkPurpose = "email_undo"   // goes back to the address before
+	LinkInvitation  LinkPurpose = "invitation"   // the first password of a team member
 )
 
-// ChoosesPassword reports whether the link leads to choosing a password.
+// ChoosesPassword reports whether the link leads to a session that can do nothing but
+// choose a password.
 func (p LinkPurpose) ChoosesPassword() bool {
-	return p == LinkWelcome || p == LinkSetPassword || p == LinkReset
+	return p == LinkWelcome || p == LinkSetPassword || p == LinkReset || p == LinkInvitation
 }
 
 // LoginLinkIssued issues a link that is good once and is sent by mail. Its secret is
 // derived and stands nowhere.
 type LoginLinkIssued struct {
 	LoginID    uuid.UUID   `json:"login_id"`
-	CustomerID uuid.UUID   `json:"customer_id"`
+	CustomerID uuid.UUID   `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID   `json:"staff_id,omitzero"`
 	LinkID     uuid.UUID   `json:"link_id"`
 	Purpose    LinkPurpose `json:"purpose"`
 	ExpiresAt  time.Time   `json:"expires_at"`
 	KeyVersion int         `json:"key_version"` // of the key that its secret is derived from
-	// Standing is the customer's when it was issued: under a later one it is good no
+	// Standing is the person's when it was issued: under a later one it is good no
 	// more.
 	Standing uint64 `json:"standing"`
 	// Email is the address that an email link leads to.
@@ -51,7 +53,8 @@ type LoginLinkIssued struct {
 // LoginLinkUsed uses a link up.
 type LoginLinkUsed struct {
 	LoginID    uuid.UUID   `json:"login_id"`
-	CustomerID uuid.UUID   `json:"customer_id"`
+	CustomerID uuid.UUID   `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID   `json:"staff_id,omitzero"`
 	LinkID     uuid.UUID   `json:"link_id"`
 	Purpose    LinkPurpose `json:"purpose"`
 	// SessionID is the session in which a password may be chosen.
@@ -64,8 +67,14 @@ func (LoginLinkUsed) EventType() string   { return TypeLoginLinkUsed }
 // Customer is whose login it is.
 func (e LoginLinkIssued) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e LoginLinkIssued) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whose login it is.
 func (e LoginLinkUsed) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e LoginLinkUsed) Staff() uuid.UUID { return e.StaffID }
 
 func (LoginLinkIssued) loginEvent() {}
 func (LoginLinkUsed) loginEvent()   {}

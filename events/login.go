@@ -35,7 +35,8 @@ const (
 // key is destroyed: no old hash can be read again.
 type LoginPasswordSet struct {
 	LoginID    uuid.UUID `json:"login_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	// CredentialID is what the hash is sealed under: a key for this password alone.
 	CredentialID uuid.UUID `json:"credential_id"`
 	// ReplacedID is the credential that ends with it.
@@ -48,20 +49,23 @@ type LoginPasswordSet struct {
 // LoginSessionsEnded ends every session of a login that began before it.
 type LoginSessionsEnded struct {
 	LoginID    uuid.UUID `json:"login_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 }
 
-// LoginUnlocked forgets the failed attempts that shut a customer out.
+// LoginUnlocked forgets the failed attempts that shut somebody out.
 type LoginUnlocked struct {
 	LoginID    uuid.UUID `json:"login_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 }
 
 // LoginTwoFactorStarted shows a customer a secret to put into their app. Nothing is
 // asked for until they confirmed it.
 type LoginTwoFactorStarted struct {
 	LoginID      uuid.UUID `json:"login_id"`
-	CustomerID   uuid.UUID `json:"customer_id"`
+	CustomerID   uuid.UUID `json:"customer_id,omitzero"`
+	StaffID      uuid.UUID `json:"staff_id,omitzero"`
 	CredentialID uuid.UUID `json:"credential_id"`
 	// ReplacedID is a secret that was shown before and never confirmed.
 	ReplacedID uuid.UUID `json:"replaced_id,omitzero"`
@@ -71,7 +75,8 @@ type LoginTwoFactorStarted struct {
 // LoginTwoFactorEnabled asks for a code with every sign-in from now on.
 type LoginTwoFactorEnabled struct {
 	LoginID      uuid.UUID `json:"login_id"`
-	CustomerID   uuid.UUID `json:"customer_id"`
+	CustomerID   uuid.UUID `json:"customer_id,omitzero"`
+	StaffID      uuid.UUID `json:"staff_id,omitzero"`
 	CredentialID uuid.UUID `json:"credential_id"` // of the secret
 	// ReplacedIDs are what ends with it: the secret and codes of another app.
 	ReplacedIDs []uuid.UUID `json:"replaced_ids,omitempty"`
@@ -86,14 +91,16 @@ type LoginTwoFactorEnabled struct {
 // end with it.
 type LoginTwoFactorDisabled struct {
 	LoginID     uuid.UUID   `json:"login_id"`
-	CustomerID  uuid.UUID   `json:"customer_id"`
+	CustomerID  uuid.UUID   `json:"customer_id,omitzero"`
+	StaffID     uuid.UUID   `json:"staff_id,omitzero"`
 	ReplacedIDs []uuid.UUID `json:"replaced_ids"`
 }
 
 // LoginCodeAccepted uses a code up: neither it nor an earlier one is good again.
 type LoginCodeAccepted struct {
 	LoginID    uuid.UUID `json:"login_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	Step       uint64    `json:"step"` // number of the 30 seconds since 1970
 	SessionID  uuid.UUID `json:"session_id"`
 }
@@ -101,7 +108,8 @@ type LoginCodeAccepted struct {
 // LoginRecoveryCodeUsed uses a recovery code up.
 type LoginRecoveryCodeUsed struct {
 	LoginID    uuid.UUID `json:"login_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	Index      int       `json:"index"`
 	Remaining  int       `json:"remaining"`
 	SessionID  uuid.UUID `json:"session_id"`
@@ -110,7 +118,8 @@ type LoginRecoveryCodeUsed struct {
 // LoginRecoveryCodesRenewed replaces all recovery codes.
 type LoginRecoveryCodesRenewed struct {
 	LoginID    uuid.UUID `json:"login_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	ReplacedID uuid.UUID `json:"replaced_id"`
 	RecoveryID uuid.UUID `json:"recovery_id"`
 	Recovery   Personal  `json:"recovery" subject:"credential,recovery_id"`
@@ -129,29 +138,56 @@ func (LoginRecoveryCodesRenewed) EventType() string { return TypeLoginRecoveryCo
 // Customer is whose login it is.
 func (e LoginPasswordSet) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e LoginPasswordSet) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whose login it is.
 func (e LoginSessionsEnded) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e LoginSessionsEnded) Staff() uuid.UUID { return e.StaffID }
 
 // Customer is whose login it is.
 func (e LoginUnlocked) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e LoginUnlocked) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whose login it is.
 func (e LoginTwoFactorStarted) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e LoginTwoFactorStarted) Staff() uuid.UUID { return e.StaffID }
 
 // Customer is whose login it is.
 func (e LoginTwoFactorEnabled) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e LoginTwoFactorEnabled) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whose login it is.
 func (e LoginTwoFactorDisabled) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e LoginTwoFactorDisabled) Staff() uuid.UUID { return e.StaffID }
 
 // Customer is whose login it is.
 func (e LoginCodeAccepted) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e LoginCodeAccepted) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whose login it is.
 func (e LoginRecoveryCodeUsed) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e LoginRecoveryCodeUsed) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whose login it is.
 func (e LoginRecoveryCodesRenewed) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e LoginRecoveryCodesRenewed) Staff() uuid.UUID { return e.StaffID }
 
 func (LoginPasswordSet) loginEvent()          {}
 func (LoginSessionsEnded) loginEvent()        {}

@@ -25,14 +25,17 @@ const (
 // the sending, so that the same event never leads to the same mail twice.
 type MailCreated struct {
 	MailID     uuid.UUID `json:"mail_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	LoginID    uuid.UUID `json:"login_id"`
 	Template   string    `json:"template"`
 	// CauseID is the event that it is about, and where that is.
 	CauseID       uuid.UUID `json:"cause_id"`
 	CauseStream   string    `json:"cause_stream"`
 	CauseRevision uint64    `json:"cause_revision"`
-	To            Personal  `json:"to" subject:"login"`
+	// To is a customer's address, StaffTo a team member's.
+	To      Personal `json:"to,omitzero" subject:"login"`
+	StaffTo Personal `json:"staff_to,omitzero" subject:"staff"`
 	// Subject is that of a mail which somebody wrote by hand.
 	Subject Personal `json:"subject,omitzero" subject:"customer"`
 }
@@ -40,14 +43,16 @@ type MailCreated struct {
 // MailSent is a mail that the next server has accepted.
 type MailSent struct {
 	MailID     uuid.UUID `json:"mail_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	Attempt    int       `json:"attempt"`
 }
 
 // MailFailed is a mail that was given up.
 type MailFailed struct {
 	MailID     uuid.UUID   `json:"mail_id"`
-	CustomerID uuid.UUID   `json:"customer_id"`
+	CustomerID uuid.UUID   `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID   `json:"staff_id,omitzero"`
 	Attempt    int         `json:"attempt"`
 	Reason     MailFailure `json:"reason"`
 }
@@ -56,7 +61,8 @@ type MailFailed struct {
 // the customer has by then.
 type MailResendRequested struct {
 	MailID        uuid.UUID `json:"mail_id"`
-	CustomerID    uuid.UUID `json:"customer_id"`
+	CustomerID    uuid.UUID `json:"customer_id,omitzero"`
+	StaffID       uuid.UUID `json:"staff_id,omitzero"`
 	Template      string    `json:"template"`
 	CauseID       uuid.UUID `json:"cause_id"`
 	CauseStream   string    `json:"cause_stream"`
@@ -71,14 +77,26 @@ func (MailResendRequested) EventType() string { return TypeMailResendRequested }
 // Customer is whom it is for.
 func (e MailCreated) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is for one.
+func (e MailCreated) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whom it was for.
 func (e MailSent) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is for one.
+func (e MailSent) Staff() uuid.UUID { return e.StaffID }
 
 // Customer is whom it was for.
 func (e MailFailed) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is for one.
+func (e MailFailed) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is whom it is for.
 func (e MailResendRequested) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is for one.
+func (e MailResendRequested) Staff() uuid.UUID { return e.StaffID }
 
 func (MailCreated) mailEvent()         {}
 func (MailSent) mailEvent()            {}

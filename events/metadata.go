@@ -59,6 +59,12 @@ func Reseller(staff, apiKey uuid.UUID) Actor {
 	return Actor{Kind: ActorReseller, ID: staff.String(), StaffID: staff, APIKeyID: apiKey}
 }
 
+// Staff is a staff member in a session of their own; before there is one the session
+// is zero.
+func Staff(id, session uuid.UUID) Actor {
+	return Actor{Kind: ActorReseller, ID: id.String(), StaffID: id, SessionID: session}
+}
+
 // Customer is a customer in a session of their own; before there is one the session
 // is zero, and before anybody knows who they are the id is too.
 func Customer(id, session uuid.UUID) Actor {

@@ -63,7 +63,8 @@ const (
 // SessionRefused is an attempt to sign in that failed.
 type SessionRefused struct {
 	SessionID  uuid.UUID     `json:"session_id"`
-	CustomerID uuid.UUID     `json:"customer_id,omitzero"` // absent when the name is nobody's
+	CustomerID uuid.UUID     `json:"customer_id,omitzero"` // this or the next, neither when the name is nobody's
+	StaffID    uuid.UUID     `json:"staff_id,omitzero"`
 	Reason     RefusalReason `json:"reason"`
 	// Status is the customer's, where that is the reason.
 	Status CustomerStatus `json:"status,omitempty"`
@@ -77,7 +78,8 @@ type SessionRefused struct {
 // factor. It opens nothing.
 type SessionChallenged struct {
 	SessionID  uuid.UUID `json:"session_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	LoginID    uuid.UUID `json:"login_id"`
 	TokenHash  string    `json:"token_hash"` // of what answers the challenge: SHA-256, in hexadecimal
 	Epoch      uint64    `json:"epoch"`
@@ -87,7 +89,8 @@ type SessionChallenged struct {
 // SessionFactorRefused is a second factor that failed. The challenge stays.
 type SessionFactorRefused struct {
 	SessionID  uuid.UUID     `json:"session_id"`
-	CustomerID uuid.UUID     `json:"customer_id"`
+	CustomerID uuid.UUID     `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID     `json:"staff_id,omitzero"`
 	Reason     RefusalReason `json:"reason"`
 	Method     AuthMethod    `json:"method"`
 }
@@ -97,6 +100,7 @@ type SessionFactorRefused struct {
 type SessionRecoveryRefused struct {
 	SessionID  uuid.UUID      `json:"session_id"`
 	CustomerID uuid.UUID      `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID      `json:"staff_id,omitzero"`
 	Reason     RefusalReason  `json:"reason"`
 	Status     CustomerStatus `json:"status,omitempty"`
 	VisitorID  uuid.UUID      `json:"visitor_id,omitzero"`
@@ -106,7 +110,8 @@ type SessionRecoveryRefused struct {
 // SessionStarted is a successful attempt to sign in, or a session of another scope.
 type SessionStarted struct {
 	SessionID  uuid.UUID    `json:"session_id"`
-	CustomerID uuid.UUID    `json:"customer_id"`
+	CustomerID uuid.UUID    `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID    `json:"staff_id,omitzero"`
 	LoginID    uuid.UUID    `json:"login_id"`
 	Scope      SessionScope `json:"scope,omitempty"`
 	TokenHash  string       `json:"token_hash"` // SHA-256 of the secret part, in hexadecimal
@@ -120,7 +125,8 @@ type SessionStarted struct {
 // SessionEnded ends a session before its time.
 type SessionEnded struct {
 	SessionID  uuid.UUID `json:"session_id"`
-	CustomerID uuid.UUID `json:"customer_id"`
+	CustomerID uuid.UUID `json:"customer_id,omitzero"`
+	StaffID    uuid.UUID `json:"staff_id,omitzero"`
 	Reason     EndReason `json:"reason"`
 }
 
@@ -135,20 +141,38 @@ func (SessionRecoveryRefused) EventType() string { return TypeSessionRecoveryRef
 // Customer is who tried, absent when the name is nobody's.
 func (e SessionRefused) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e SessionRefused) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is who tries.
 func (e SessionChallenged) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e SessionChallenged) Staff() uuid.UUID { return e.StaffID }
 
 // Customer is who tries.
 func (e SessionFactorRefused) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e SessionFactorRefused) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is who signed in.
 func (e SessionStarted) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e SessionStarted) Staff() uuid.UUID { return e.StaffID }
 
 // Customer is whose session it was.
 func (e SessionEnded) Customer() uuid.UUID { return e.CustomerID }
 
+// Staff is the team member, where it is one's.
+func (e SessionEnded) Staff() uuid.UUID { return e.StaffID }
+
 // Customer is who asked, absent when the name is nobody's.
 func (e SessionRecoveryRefused) Customer() uuid.UUID { return e.CustomerID }
+
+// Staff is the team member, where it is one's.
+func (e SessionRecoveryRefused) Staff() uuid.UUID { return e.StaffID }
 
 func (SessionRecoveryRefused) sessionEvent() {}
 

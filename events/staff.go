@@ -33,6 +33,8 @@ type StaffCreated struct {
 	Email   Personal  `json:"email" subject:"staff"`
 	Name    Personal  `json:"name,omitzero" subject:"staff"`
 	Role    Role      `json:"role"`
+	// Invite asks for a link to a first password, which is sent to the address.
+	Invite bool `json:"invite,omitempty"`
 }
 
 // StaffRenamed changes a member's name.

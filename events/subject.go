@@ -62,23 +62,21 @@ func (s *Subject) UnmarshalText(text []byte) error {
 }
 
 // About returns the subject that free text given with an event is sealed under:
-// the customer for a domain, a login, a session or an impersonation, the staff
-// member for an API key, otherwise the stream's own subject. Reservation streams are
-// about nobody.
+// the customer for a domain or an impersonation, whoever has a login, a session or a
+// mail, the staff member for an API key, otherwise the stream's own subject.
+// Reservation streams are about nobody.
 func About(stream string, e Event) (Subject, bool) {
 	switch e := e.(type) {
 	case DomainEvent:
 		return Subject{Kind: SubjectCustomer, ID: e.Owner()}, true
-	case APIKeyCreated:
-		return Subject{Kind: SubjectStaff, ID: e.StaffID}, true
-	case APIKeyRevoked:
-		return Subject{Kind: SubjectStaff, ID: e.StaffID}, true
+	case APIKeyEvent:
+		return Subject{Kind: SubjectStaff, ID: e.Staff()}, true
 	case LoginEvent:
-		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
+		return personOf(e.Customer(), e.Staff())
 	case SessionEvent:
-		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, e.Customer() != uuid.Nil
+		return personOf(e.Customer(), e.Staff())
 	case MailEvent:
-		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
+		return personOf(e.Customer(), e.Staff())
 	case ImpersonationEvent:
 		return Subject{Kind: SubjectCustomer, ID: e.Customer()}, true
 	case PlatformEvent:
@@ -91,6 +89,14 @@ func About(stream string, e Event) (Subject, bool) {
 	}[Category(stream)]
 	id, err := StreamID(stream)
 	return Subject{Kind: kind, ID: id}, ok && err == nil
+}
+
+// personOf is the one of the two who is somebody.
+func personOf(customer, staff uuid.UUID) (Subject, bool) {
+	if staff != uuid.Nil {
+		return Subject{Kind: SubjectStaff, ID: staff}, true
+	}
+	return Subject{Kind: SubjectCustomer, ID: customer}, customer != uuid.Nil
 }
 
 // NetSubject returns the person whose key seals where an actor was: the customer,

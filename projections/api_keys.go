@@ -23,10 +23,17 @@ type APIKey struct {
 	Source    events.Source `json:"source" db:"source"`
 	ExpiresAt time.Time     `json:"expires_at" db:"expires_at"`
 	RevokedAt *time.Time    `json:"revoked_at" db:"revoked_at"`
-	CreatedAt time.Time     `json:"created_at" db:"created_at"`
-	UpdatedAt time.Time     `json:"updated_at" db:"updated_at"`
-	Revision  uint64        `json:"revision" db:"revision"`
-	Position  uint64        `json:"position" db:"position"`
+	// Scopes and Role are what limits the key, nil and empty for nothing.
+	Scopes []string    `json:"scopes" db:"scopes"`
+	Role   events.Role `json:"role" db:"role"`
+	// PreviousHash is that of the secret before, which is good until PreviousUntil.
+	PreviousHash  string     `json:"previous_hash" db:"previous_hash"`
+	PreviousUntil *time.Time `json:"previous_until" db:"previous_until"`
+	UsedOn        string     `json:"used_on" db:"used_on"` // the last day of use, 2006-01-02
+	CreatedAt     time.Time  `json:"created_at" db:"created_at"`
+	UpdatedAt     time.Time  `json:"updated_at" db:"updated_at"`
+	Revision      uint64     `json:"revision" db:"revision"`
+	Position      uint64     `json:"position" db:"position"`
 }
 
 const createAPIKeys = `
@@ -40,6 +47,11 @@ const createAPIKeys = `
 		source     text NOT NULL,
 		expires_at timestamptz NOT NULL,
 		revoked_at timestamptz,
+		scopes     text[],
+		role       text NOT NULL,
+		previous_hash text NOT NULL,
+		previous_until timestamptz,
+		used_on    text NOT NULL,
 		created_at timestamptz NOT NULL,
 		updated_at timestamptz NOT NULL,
 		revision   bigint NOT NULL,
@@ -51,8 +63,8 @@ var indexAPIKeys = []string{
 	`CREATE INDEX api_keys_store ON api_keys (store_id, created_at, api_key_id)`,
 }
 
-const apiKeyColumns = `api_key_id, store_id, staff_id, prefix, hash, label, source, expires_at, revoked_at, created_at,
-	updated_at, revision, position`
+const apiKeyColumns = `api_key_id, store_id, staff_id, prefix, hash, label, source, expires_at, revoked_at, scopes,
+	role, previous_hash, previous_until, used_on, created_at, updated_at, revision, position`
 
 const loadAPIKeys = `
 	SELECT ` + apiKeyColumns + `
@@ -63,7 +75,8 @@ const saveAPIKeys = `
 	INSERT INTO api_keys
 	SELECT * FROM json_populate_recordset(NULL::api_keys, $1)
 	ON CONFLICT (api_key_id) DO UPDATE SET
-		revoked_at = EXCLUDED.revoked_at, updated_at = EXCLUDED.updated_at, revision = EXCLUDED.revision,
+		hash = EXCLUDED.hash, revoked_at = EXCLUDED.revoked_at, previous_hash = EXCLUDED.previous_hash,
+		previous_until = EXCLUDED.previous_until, used_on = EXCLUDED.used_on, updated_at = EXCLUDED.updated_at, revision = EXCLUDED.revision,
 		position = EXCLUDED.position`
 
 var apiKeysModel = projector.State[uuid.UUID, APIKey]{
@@ -82,14 +95,22 @@ func evolveAPIKey(row APIKey, env projector.Event) (APIKey, bool) {
 	if e, ok := env.Event.(events.APIKeyCreated); ok {
 		row = APIKey{
 			APIKeyID: e.APIKeyID, StoreID: env.Metadata.StoreID, StaffID: e.StaffID, Prefix: e.Prefix, Hash: e.Hash,
-			Label: shown(e.Label), Source: e.Source, ExpiresAt: stored(e.ExpiresAt), CreatedAt: recorded(env),
+			Label: shown(e.Label), Source: e.Source, ExpiresAt: stored(e.ExpiresAt), Scopes: e.Scopes, Role: e.Role, CreatedAt: recorded(env),
 		}
 	} else if row.APIKeyID == uuid.Nil {
 		return row, false
 	}
-	if _, ok := env.Event.(events.APIKeyRevoked); ok && row.RevokedAt == nil {
-		at := recorded(env)
-		row.RevokedAt = &at
+	switch e := env.Event.(type) {
+	case events.APIKeyRevoked:
+		if row.RevokedAt == nil {
+			at := recorded(env)
+			row.RevokedAt = &at
+		}
+	case events.APIKeyRotated:
+		until := stored(e.PreviousUntil)
+		row.PreviousHash, row.PreviousUntil, row.Hash = row.Hash, &until, e.Hash
+	case events.APIKeyUsed:
+		row.UsedOn = e.Day
 	}
 	row.UpdatedAt, row.Revision, row.Position = recorded(env), env.Revision, env.Position.Commit
 	return row, true

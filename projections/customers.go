@@ -179,13 +179,13 @@ var customerStream = inCategory(events.CategoryCustomer)
 func customerOf(env projector.Event) (uuid.UUID, bool) {
 	switch e := env.Event.(type) {
 	case events.LoginPasswordSet:
-		return e.CustomerID, true
+		return e.CustomerID, e.StaffID == uuid.Nil
 	case events.LoginTwoFactorEnabled:
-		return e.CustomerID, true
+		return e.CustomerID, e.StaffID == uuid.Nil
 	case events.LoginTwoFactorDisabled:
-		return e.CustomerID, true
+		return e.CustomerID, e.StaffID == uuid.Nil
 	case events.SessionRefused:
-		return e.CustomerID, e.Reason == events.RefusedUnreadable
+		return e.CustomerID, e.Reason == events.RefusedUnreadable && e.StaffID == uuid.Nil
 	case events.SessionStarted:
 		return e.CustomerID, e.Scope == "" && env.Metadata.Actor.Kind == events.ActorCustomer
 	}

@@ -3,6 +3,8 @@ package projections
 import (
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/stewardhq/steward/events"
 )
 
@@ -44,7 +46,19 @@ func describeLogin(e events.LoginEvent) Description {
 	case events.LoginErased:
 		d.Event = "Login erased"
 	}
+	if e.Staff() != uuid.Nil {
+		d.Category = CategoryTeam
+		d.Changes = append(d.Changes, whose(e.Staff())...)
+	}
 	return d
+}
+
+// whose names the team member whose login or session it is.
+func whose(staff uuid.UUID) []Change {
+	if staff == uuid.Nil {
+		return nil
+	}
+	return []Change{{Field: "staff_id", After: staff.String()}}
 }
 
 func describeSession(e events.SessionEvent) Description {
@@ -78,5 +92,6 @@ func describeSession(e events.SessionEvent) Description {
 		d.Event = "Session ended"
 		d.Changes = []Change{{Field: "reason", After: word(e.Reason)}}
 	}
+	d.Changes = append(d.Changes, whose(e.Staff())...)
 	return d
 }

@@ -10,7 +10,8 @@ func describeMail(e events.MailEvent) Description {
 	case events.MailCreated:
 		d.Event = "Mail to be sent"
 		d.Changes = changed(
-			Change{Field: "template", After: word(e.Template)}, personal("to", events.Personal{}, e.To), personal("subject", events.Personal{}, e.Subject),
+			Change{Field: "template", After: word(e.Template)}, personal("to", events.Personal{}, e.To), personal("to", events.Personal{}, e.StaffTo),
+			personal("subject", events.Personal{}, e.Subject),
 		)
 	case events.MailSent:
 		d.Event = "Mail sent"
@@ -21,5 +22,6 @@ func describeMail(e events.MailEvent) Description {
 		d.Event = "Mail asked for again"
 		d.Changes = changed(Change{Field: "template", After: word(e.Template)})
 	}
+	d.Changes = append(d.Changes, whose(e.Staff())...)
 	return d
 }

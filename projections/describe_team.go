@@ -46,10 +46,25 @@ func describeAPIKey(e events.APIKeyEvent) Description {
 			personal("label", events.Personal{}, e.Label),
 			Change{Field: "source", After: word(e.Source)},
 			Change{Field: "expires_at", After: e.ExpiresAt},
+			scopes(e.Scopes),
 		)
 	case events.APIKeyRevoked:
 		d.Event = "API key revoked"
 		d.Changes = []Change{{Field: "revoked", Before: false, After: true}}
+	case events.APIKeyRotated:
+		d.Event = "API key given another secret"
+		d.Changes = []Change{{Field: "previous_until", After: e.PreviousUntil}}
+	case events.APIKeyUsed:
+		d.Event = "API key used on this day"
+		d.Changes = []Change{{Field: "day", After: e.Day}}
 	}
 	return d
+}
+
+// scopes is what a key may do, none for whatever its team member may.
+func scopes(all []string) Change {
+	if len(all) == 0 {
+		return Change{Field: "scopes"}
+	}
+	return Change{Field: "scopes", After: all}
 }

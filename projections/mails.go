@@ -85,7 +85,7 @@ var mailsModel = projector.State[uuid.UUID, Mail]{
 
 // evolveMail folds an event of a mail's stream into the mail's row.
 func evolveMail(row Mail, env projector.Event) (Mail, bool) {
-	if e, ok := env.Event.(events.MailCreated); ok {
+	if e, ok := env.Event.(events.MailCreated); ok && e.CustomerID != uuid.Nil { // the team's are in the event log only
 		row = Mail{
 			MailID: e.MailID, StoreID: env.Metadata.StoreID, CustomerID: e.CustomerID, Template: e.Template, State: MailQueued,
 			CreatedAt: recorded(env), Created: env.Position.Commit, CreatedPrepare: env.Position.Prepare,

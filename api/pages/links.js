@@ -40,6 +40,7 @@ async function attempt(button, work) {
 const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname); // out of the history of the browser
 let session = "";
+let person = "/v1/customers/me"; // whose password is to be chosen
 
 if (token) {
   show("start");
@@ -51,6 +52,7 @@ byId("follow").addEventListener("click", (event) => attempt(event.target, async 
   const answer = await post("/v1/links/redeem", { token });
   if (answer.next !== "set_password") return finish("You can sign in now.");
   session = answer.token;
+  if (answer.staff_id) person = "/v1/staff/me";
   show("choose");
   byId("password").focus();
 }));
@@ -58,7 +60,7 @@ byId("follow").addEventListener("click", (event) => attempt(event.target, async 
 byId("choose").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(event.submitter, async () => {
-    await post("/v1/customers/me/set-password", { new_password: byId("password").value, repeat_password: byId("repeat").value }, session);
+    await post(person + "/set-password", { new_password: byId("password").value, repeat_password: byId("repeat").value }, session);
     finish("Your password is set. You can sign in with it now.");
   });
 });

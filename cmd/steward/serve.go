@@ -107,6 +107,10 @@ func (s *system) serve(ctx context.Context, listener net.Listener, ready func(co
 		return nil
 	})
 	group.Go(func() error {
+		service.api.Housekeep(running)
+		return nil
+	})
+	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}

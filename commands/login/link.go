@@ -30,6 +30,7 @@ var ErrLinkOver = fault.New(fault.Gone, "link_over", "this link is not good any 
 type IssueLink struct {
 	LoginID    uuid.UUID
 	CustomerID uuid.UUID
+	StaffID    uuid.UUID
 	LinkID     uuid.UUID
 	Purpose    events.LinkPurpose
 	ExpiresAt  time.Time
@@ -41,7 +42,7 @@ type IssueLink struct {
 // UseLink uses a link up, whose token was checked.
 type UseLink struct {
 	LinkID uuid.UUID
-	// Standing is the customer's now.
+	// Standing is the person's now.
 	Standing  uint64
 	SessionID uuid.UUID // that is about to begin, where the link leads to one
 	Now       time.Time
@@ -87,7 +88,7 @@ func (l Link) Good(standing uint64, now time.Time) bool {
 
 func issueLink(c IssueLink) []events.LoginEvent {
 	issued := events.LoginLinkIssued{
-		LoginID: c.LoginID, CustomerID: c.CustomerID, LinkID: c.LinkID, Purpose: c.Purpose,
+		LoginID: c.LoginID, CustomerID: c.CustomerID, StaffID: c.StaffID, LinkID: c.LinkID, Purpose: c.Purpose,
 		ExpiresAt: c.ExpiresAt.UTC(), KeyVersion: c.KeyVersion, Standing: c.Standing,
 	}
 	if c.Email != "" {
@@ -102,7 +103,7 @@ func useLink(s State, c UseLink) ([]events.LoginEvent, error) {
 		return nil, ErrLinkOver
 	}
 	return []events.LoginEvent{events.LoginLinkUsed{
-		LoginID: s.LoginID, CustomerID: s.CustomerID, LinkID: link.ID, Purpose: link.Purpose, SessionID: c.SessionID,
+		LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, LinkID: link.ID, Purpose: link.Purpose, SessionID: c.SessionID,
 	}}, nil
 }
 
@@ -116,7 +117,7 @@ func choosePassword(s State, c ChoosePassword) ([]events.LoginEvent, error) {
 		return nil, ErrLinkOver
 	}
 	return []events.LoginEvent{events.LoginPasswordSet{
-		LoginID: s.LoginID, CustomerID: s.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
+		LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
 		Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: cause,
 	}}, nil
 }
@@ -126,6 +127,7 @@ var causes = map[events.LinkPurpose]events.PasswordCause{
 	events.LinkWelcome:     events.PasswordWelcomed,
 	events.LinkSetPassword: events.PasswordWelcomed,
 	events.LinkReset:       events.PasswordReset,
+	events.LinkInvitation:  events.PasswordWelcomed,
 }
 
 // UndoTime is how long the way back to an earlier address is open.

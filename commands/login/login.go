@@ -1,5 +1,5 @@
-// Package login decides what may happen to a login: the secrets by which a
-// customer proves who they are.
+// Package login decides what may happen to a login: the secrets by which somebody
+// proves who they are, a customer or a member of the team.
 package login
 
 import (
@@ -21,11 +21,12 @@ type Command interface{ loginCommand() }
 // State is what deciding needs to know of a login.
 type State struct {
 	LoginID    uuid.UUID // zero before the first secret
-	CustomerID uuid.UUID
+	CustomerID uuid.UUID // whose it is, or else StaffID
+	StaffID    uuid.UUID
 	// CredentialID is the password's, and Hash what is kept of it.
 	CredentialID uuid.UUID
 	Hash         events.Personal
-	// Chosen says that the customer chose the password, and Proven that they followed
+	// Chosen says that the person chose the password, and Proven that they followed
 	// a link which was sent to their address.
 	Chosen bool
 	Proven bool
@@ -45,13 +46,14 @@ type State struct {
 }
 
 // ErrUnknown is returned when there is no such login.
-var ErrUnknown = fault.New(fault.NotFound, "login_not_found", "this customer has no login yet")
+var ErrUnknown = fault.New(fault.NotFound, "login_not_found", "there is no login yet")
 
 // SetPassword gives the login a password. The hash comes with it: whether it may
 // be set was checked by whoever asks.
 type SetPassword struct {
 	LoginID      uuid.UUID
 	CustomerID   uuid.UUID
+	StaffID      uuid.UUID
 	CredentialID uuid.UUID
 	Hash         string
 	Scheme       string
@@ -91,7 +93,7 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 			return nil, nil // there is one, which somebody may know
 		}
 		return []events.LoginEvent{events.LoginPasswordSet{
-			LoginID: c.LoginID, CustomerID: c.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
+			LoginID: c.LoginID, CustomerID: c.CustomerID, StaffID: c.StaffID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
 			Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: c.Cause,
 		}}, nil
 	case Rehash:
@@ -99,19 +101,19 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 			return nil, nil
 		}
 		return []events.LoginEvent{events.LoginPasswordSet{
-			LoginID: s.LoginID, CustomerID: s.CustomerID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
+			LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, CredentialID: c.CredentialID, ReplacedID: s.CredentialID,
 			Hash: events.Clear(c.Hash), Scheme: c.Scheme, Cause: events.PasswordRehashed,
 		}}, nil
 	case EndSessions:
 		if s.LoginID == uuid.Nil {
 			return nil, ErrUnknown
 		}
-		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
+		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID}}, nil
 	case Unlock:
 		if s.LoginID == uuid.Nil {
 			return nil, ErrUnknown
 		}
-		return []events.LoginEvent{events.LoginUnlocked{LoginID: s.LoginID, CustomerID: s.CustomerID}}, nil
+		return []events.LoginEvent{events.LoginUnlocked{LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID}}, nil
 	case IssueLink:
 		return issueLink(c), nil
 	case UseLink:
@@ -139,7 +141,7 @@ func replacesPassword(cause events.PasswordCause) bool {
 func Evolve(s State, e events.LoginEvent) State {
 	switch e := e.(type) {
 	case events.LoginPasswordSet:
-		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
+		s.LoginID, s.CustomerID, s.StaffID = e.LoginID, e.CustomerID, e.StaffID
 		s.CredentialID, s.Hash = e.CredentialID, e.Hash
 		s.Chosen = e.Cause != events.PasswordGenerated
 		s.Welcomed = s.Welcomed || e.Cause == events.PasswordWelcomed
@@ -150,7 +152,7 @@ func Evolve(s State, e events.LoginEvent) State {
 	case events.LoginSessionsEnded:
 		s.Epoch++
 	case events.LoginLinkIssued:
-		s.LoginID, s.CustomerID = e.LoginID, e.CustomerID
+		s.LoginID, s.CustomerID, s.StaffID = e.LoginID, e.CustomerID, e.StaffID
 	case events.LoginUnlocked:
 	case events.LoginLinkUsed:
 		s.Proven = s.Proven || e.Purpose.ChoosesPassword() || e.Purpose == events.LinkActivate

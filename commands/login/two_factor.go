@@ -89,14 +89,14 @@ func decideTwoFactor(s State, c Command) ([]events.LoginEvent, error) {
 	switch c := c.(type) {
 	case StartTwoFactor:
 		return []events.LoginEvent{events.LoginTwoFactorStarted{
-			LoginID: s.LoginID, CustomerID: s.CustomerID, CredentialID: c.CredentialID, ReplacedID: f.PendingID, Secret: events.Clear(c.Secret),
+			LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, CredentialID: c.CredentialID, ReplacedID: f.PendingID, Secret: events.Clear(c.Secret),
 		}}, nil
 	case ConfirmTwoFactor:
 		if f.PendingID == uuid.Nil || f.PendingID != c.CredentialID {
 			return nil, ErrNotStarted
 		}
 		enabled := events.LoginTwoFactorEnabled{
-			LoginID: s.LoginID, CustomerID: s.CustomerID, CredentialID: c.CredentialID, Step: c.Step,
+			LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, CredentialID: c.CredentialID, Step: c.Step,
 			RecoveryID: c.RecoveryID, Recovery: events.Clear(c.Recovery),
 		}
 		if f.Enabled {
@@ -112,21 +112,21 @@ func decideTwoFactor(s State, c Command) ([]events.LoginEvent, error) {
 		if c.Step <= f.LastStep {
 			return nil, ErrCodeUsed
 		}
-		return []events.LoginEvent{events.LoginCodeAccepted{LoginID: s.LoginID, CustomerID: s.CustomerID, Step: c.Step, SessionID: c.SessionID}}, nil
+		return []events.LoginEvent{events.LoginCodeAccepted{LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, Step: c.Step, SessionID: c.SessionID}}, nil
 	case UseRecoveryCode:
 		if c.Index < 0 || c.Index >= totp.RecoveryCodes || f.Used&(1<<c.Index) != 0 {
 			return nil, ErrCodeUsed
 		}
 		return []events.LoginEvent{events.LoginRecoveryCodeUsed{
-			LoginID: s.LoginID, CustomerID: s.CustomerID, Index: c.Index, Remaining: f.Remaining() - 1, SessionID: c.SessionID,
+			LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, Index: c.Index, Remaining: f.Remaining() - 1, SessionID: c.SessionID,
 		}}, nil
 	case RenewRecoveryCodes:
 		return []events.LoginEvent{events.LoginRecoveryCodesRenewed{
-			LoginID: s.LoginID, CustomerID: s.CustomerID, ReplacedID: f.RecoveryID, RecoveryID: c.RecoveryID, Recovery: events.Clear(c.Recovery),
+			LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, ReplacedID: f.RecoveryID, RecoveryID: c.RecoveryID, Recovery: events.Clear(c.Recovery),
 		}}, nil
 	default: // DisableTwoFactor
 		return []events.LoginEvent{events.LoginTwoFactorDisabled{
-			LoginID: s.LoginID, CustomerID: s.CustomerID, ReplacedIDs: []uuid.UUID{f.CredentialID, f.RecoveryID},
+			LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID, ReplacedIDs: []uuid.UUID{f.CredentialID, f.RecoveryID},
 		}}, nil
 	}
 }

@@ -21,7 +21,8 @@ type Command interface{ mailCommand() }
 // State is what deciding, and sending, needs to know of a mail.
 type State struct {
 	ID         uuid.UUID // zero when there is no such mail
-	CustomerID uuid.UUID
+	CustomerID uuid.UUID // for whom it is, or else StaffID
+	StaffID    uuid.UUID
 	LoginID    uuid.UUID
 	Template   string
 	Cause      Cause
@@ -43,7 +44,8 @@ var ErrNotFound = fault.New(fault.NotFound, "mail_not_found", "no such mail")
 // Create makes a mail that is to be sent. A mail that was made already stays.
 type Create struct {
 	MailID     uuid.UUID
-	CustomerID uuid.UUID
+	CustomerID uuid.UUID // for whom it is, or else StaffID
+	StaffID    uuid.UUID
 	LoginID    uuid.UUID
 	Template   string
 	Cause      Cause
@@ -81,15 +83,15 @@ func Decide(s State, c Command) ([]events.MailEvent, error) {
 		if s.Over {
 			return nil, nil
 		}
-		return []events.MailEvent{events.MailSent{MailID: s.ID, CustomerID: s.CustomerID, Attempt: c.Attempt}}, nil
+		return []events.MailEvent{events.MailSent{MailID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, Attempt: c.Attempt}}, nil
 	case Fail:
 		if s.Over {
 			return nil, nil
 		}
-		return []events.MailEvent{events.MailFailed{MailID: s.ID, CustomerID: s.CustomerID, Attempt: c.Attempt, Reason: c.Reason}}, nil
+		return []events.MailEvent{events.MailFailed{MailID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, Attempt: c.Attempt, Reason: c.Reason}}, nil
 	case Resend:
 		return []events.MailEvent{events.MailResendRequested{
-			MailID: s.ID, CustomerID: s.CustomerID, Template: s.Template,
+			MailID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, Template: s.Template,
 			CauseID: s.Cause.ID, CauseStream: s.Cause.Stream, CauseRevision: s.Cause.Revision,
 		}}, nil
 	}
@@ -101,8 +103,13 @@ func create(s State, c Create) []events.MailEvent {
 		return nil
 	}
 	created := events.MailCreated{
-		MailID: c.MailID, CustomerID: c.CustomerID, LoginID: c.LoginID, Template: c.Template,
-		CauseID: c.Cause.ID, CauseStream: c.Cause.Stream, CauseRevision: c.Cause.Revision, To: events.Clear(c.To),
+		MailID: c.MailID, CustomerID: c.CustomerID, StaffID: c.StaffID, LoginID: c.LoginID, Template: c.Template,
+		CauseID: c.Cause.ID, CauseStream: c.Cause.Stream, CauseRevision: c.Cause.Revision,
+	}
+	if c.StaffID != uuid.Nil {
+		created.StaffTo = events.Clear(c.To)
+	} else {
+		created.To = events.Clear(c.To)
 	}
 	if c.Subject != "" {
 		created.Subject = events.Clear(c.Subject)
@@ -114,9 +121,13 @@ func create(s State, c Create) []events.MailEvent {
 func Evolve(s State, e events.MailEvent) State {
 	switch e := e.(type) {
 	case events.MailCreated:
+		to := e.To
+		if e.StaffID != uuid.Nil {
+			to = e.StaffTo
+		}
 		return State{
-			ID: e.MailID, CustomerID: e.CustomerID, LoginID: e.LoginID, Template: e.Template,
-			Cause: Cause{ID: e.CauseID, Stream: e.CauseStream, Revision: e.CauseRevision}, To: e.To,
+			ID: e.MailID, CustomerID: e.CustomerID, StaffID: e.StaffID, LoginID: e.LoginID, Template: e.Template,
+			Cause: Cause{ID: e.CauseID, Stream: e.CauseStream, Revision: e.CauseRevision}, To: to,
 		}
 	case events.MailSent, events.MailFailed:
 		s.Over = true

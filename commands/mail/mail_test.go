@@ -44,3 +44,27 @@ func TestMail(t *testing.T) {
 		{Name: "is not there to be asked for again", When: mail.Resend{}, Err: mail.ErrNotFound},
 	})
 }
+
+// A mail to a member of the team says so in every event.
+func TestStaffMail(t *testing.T) {
+	t.Parallel()
+	id, member, login, cause := uuid.New(), uuid.New(), uuid.New(), uuid.New()
+	created := events.MailCreated{
+		MailID: id, StaffID: member, LoginID: login, Template: "staff_invitation", CauseID: cause, CauseStream: "login-" + login.String(),
+		StaffTo: events.Clear("grace@team.example"),
+	}
+	create := mail.Create{
+		MailID: id, StaffID: member, LoginID: login, Template: "staff_invitation", Cause: mail.Cause{ID: cause, Stream: created.CauseStream}, To: "grace@team.example",
+	}
+	decidertest.Run(t, mail.Decider, []tcase{
+		{Name: "is created", When: create, Then: history{created}},
+		{Name: "is sent", Given: history{created}, When: mail.Sent{Attempt: 1}, Then: history{events.MailSent{MailID: id, StaffID: member, Attempt: 1}}},
+		{
+			Name: "is given up", Given: history{created}, When: mail.Fail{Attempt: 1, Reason: events.MailLinkOver},
+			Then: history{events.MailFailed{MailID: id, StaffID: member, Attempt: 1, Reason: events.MailLinkOver}},
+		},
+	})
+	if to, _ := mail.Decider.Fold(history{created}).To.Reveal(); to != "grace@team.example" {
+		t.Errorf("it goes to %q", to)
+	}
+}

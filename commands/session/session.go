@@ -22,7 +22,8 @@ type Command interface{ sessionCommand() }
 // State is what deciding needs to know of a session.
 type State struct {
 	ID         uuid.UUID // zero when nobody tried
-	CustomerID uuid.UUID // zero when the name was nobody's
+	CustomerID uuid.UUID // whose it is, or else StaffID; both zero when the name was nobody's
+	StaffID    uuid.UUID
 	LoginID    uuid.UUID
 	Scope      events.SessionScope
 	Refused    events.RefusalReason // empty when it was started
@@ -48,14 +49,15 @@ var (
 // SignIn is an attempt to sign in, after the password was checked.
 type SignIn struct {
 	SessionID uuid.UUID
-	// CustomerID is zero when the name is nobody's; VisitorID and Name then say who
-	// it was.
+	// CustomerID or StaffID is who it is. Both are zero when the name is nobody's;
+	// VisitorID and Name then say who it was.
 	CustomerID uuid.UUID
+	StaffID    uuid.UUID
 	VisitorID  uuid.UUID
 	Name       string
 	// Refused is what the check came to, empty when the password was right.
 	Refused events.RefusalReason
-	// Status is the customer's now.
+	// Status is the customer's now; a team member's is active, or empty.
 	Status    events.CustomerStatus
 	Scope     events.SessionScope
 	LoginID   uuid.UUID
@@ -93,6 +95,7 @@ type RefuseFactor struct {
 type Open struct {
 	SessionID  uuid.UUID
 	CustomerID uuid.UUID
+	StaffID    uuid.UUID
 	LoginID    uuid.UUID
 	Scope      events.SessionScope
 	Method     events.AuthMethod
@@ -105,9 +108,10 @@ type Open struct {
 // RefuseRecovery notes that somebody was sent no link to reset a password.
 type RefuseRecovery struct {
 	SessionID uuid.UUID
-	// CustomerID is zero when the name is nobody's; VisitorID and Name then say who
-	// it was.
+	// CustomerID or StaffID is who it is. Both are zero when the name is nobody's;
+	// VisitorID and Name then say who it was.
 	CustomerID uuid.UUID
+	StaffID    uuid.UUID
 	Status     events.CustomerStatus
 	VisitorID  uuid.UUID
 	Name       string
@@ -138,7 +142,7 @@ func Decide(s State, c Command) ([]events.SessionEvent, error) {
 		if !s.Waits(c.Now) {
 			return nil, ErrOver
 		}
-		return []events.SessionEvent{events.SessionFactorRefused{SessionID: s.ID, CustomerID: s.CustomerID, Reason: c.Reason, Method: c.Method}}, nil
+		return []events.SessionEvent{events.SessionFactorRefused{SessionID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, Reason: c.Reason, Method: c.Method}}, nil
 	case End:
 		if s.ID == uuid.Nil || s.Refused != "" || s.TokenHash == "" {
 			return nil, ErrNotFound
@@ -146,7 +150,7 @@ func Decide(s State, c Command) ([]events.SessionEvent, error) {
 		if s.Ended {
 			return nil, nil
 		}
-		return []events.SessionEvent{events.SessionEnded{SessionID: s.ID, CustomerID: s.CustomerID, Reason: c.Reason}}, nil
+		return []events.SessionEvent{events.SessionEnded{SessionID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, Reason: c.Reason}}, nil
 	}
 	return nil, fmt.Errorf("session: no decision for %T", c)
 }
@@ -155,21 +159,21 @@ func signIn(s State, c SignIn) ([]events.SessionEvent, error) {
 	if s.ID != uuid.Nil {
 		return nil, ErrExists
 	}
-	refused := events.SessionRefused{SessionID: c.SessionID, CustomerID: c.CustomerID, Reason: c.Refused}
+	refused := events.SessionRefused{SessionID: c.SessionID, CustomerID: c.CustomerID, StaffID: c.StaffID, Reason: c.Refused}
 	switch {
-	case c.CustomerID == uuid.Nil:
+	case c.CustomerID == uuid.Nil && c.StaffID == uuid.Nil:
 		refused.Reason, refused.VisitorID, refused.Name = events.RefusedUnknown, c.VisitorID, events.Clear(c.Name)
 	case c.Refused != "":
 	case c.Status != events.StatusActive:
 		refused.Reason, refused.Status = events.RefusedStatus, c.Status
 	case c.Challenge != "":
 		return []events.SessionEvent{events.SessionChallenged{
-			SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, TokenHash: c.Challenge, Epoch: c.Epoch,
+			SessionID: c.SessionID, CustomerID: c.CustomerID, StaffID: c.StaffID, LoginID: c.LoginID, TokenHash: c.Challenge, Epoch: c.Epoch,
 			ExpiresAt: c.ChallengeUntil.UTC(),
 		}}, nil
 	default:
 		return []events.SessionEvent{events.SessionStarted{
-			SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
+			SessionID: c.SessionID, CustomerID: c.CustomerID, StaffID: c.StaffID, LoginID: c.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
 			Methods: []events.AuthMethod{events.MethodPassword}, Epoch: c.Epoch,
 			IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
 		}}, nil
@@ -182,7 +186,7 @@ func open(s State, c Open) ([]events.SessionEvent, error) {
 		return nil, ErrExists
 	}
 	return []events.SessionEvent{events.SessionStarted{
-		SessionID: c.SessionID, CustomerID: c.CustomerID, LoginID: c.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
+		SessionID: c.SessionID, CustomerID: c.CustomerID, StaffID: c.StaffID, LoginID: c.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
 		Methods: []events.AuthMethod{c.Method}, Epoch: c.Epoch,
 		IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
 	}}, nil
@@ -192,8 +196,8 @@ func refuseRecovery(s State, c RefuseRecovery) ([]events.SessionEvent, error) {
 	if s.ID != uuid.Nil {
 		return nil, ErrExists
 	}
-	refused := events.SessionRecoveryRefused{SessionID: c.SessionID, CustomerID: c.CustomerID, Reason: events.RefusedStatus, Status: c.Status}
-	if c.CustomerID == uuid.Nil {
+	refused := events.SessionRecoveryRefused{SessionID: c.SessionID, CustomerID: c.CustomerID, StaffID: c.StaffID, Reason: events.RefusedStatus, Status: c.Status}
+	if c.CustomerID == uuid.Nil && c.StaffID == uuid.Nil {
 		refused.Reason, refused.VisitorID, refused.Name = events.RefusedUnknown, c.VisitorID, events.Clear(c.Name)
 	}
 	return []events.SessionEvent{refused}, nil
@@ -204,10 +208,10 @@ func pass(s State, c Pass) ([]events.SessionEvent, error) {
 	case !s.Waits(c.Now), c.Epoch != s.Epoch:
 		return nil, ErrOver
 	case c.Status != events.StatusActive:
-		return []events.SessionEvent{events.SessionRefused{SessionID: s.ID, CustomerID: s.CustomerID, Reason: events.RefusedStatus, Status: c.Status}}, nil
+		return []events.SessionEvent{events.SessionRefused{SessionID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, Reason: events.RefusedStatus, Status: c.Status}}, nil
 	}
 	return []events.SessionEvent{events.SessionStarted{
-		SessionID: s.ID, CustomerID: s.CustomerID, LoginID: s.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
+		SessionID: s.ID, CustomerID: s.CustomerID, StaffID: s.StaffID, LoginID: s.LoginID, Scope: c.Scope, TokenHash: c.TokenHash,
 		Methods: []events.AuthMethod{events.MethodPassword, c.Method}, Epoch: s.Epoch,
 		IdleSeconds: int64(c.Idle / time.Second), ExpiresAt: c.ExpiresAt.UTC(),
 	}}, nil
@@ -220,17 +224,17 @@ func (s State) Waits(now time.Time) bool { return s.Challenge != "" && now.Befor
 func Evolve(s State, e events.SessionEvent) State {
 	switch e := e.(type) {
 	case events.SessionRefused:
-		return State{ID: e.SessionID, CustomerID: e.CustomerID, Refused: e.Reason}
+		return State{ID: e.SessionID, CustomerID: e.CustomerID, StaffID: e.StaffID, Refused: e.Reason}
 	case events.SessionRecoveryRefused:
-		return State{ID: e.SessionID, CustomerID: e.CustomerID, Refused: e.Reason}
+		return State{ID: e.SessionID, CustomerID: e.CustomerID, StaffID: e.StaffID, Refused: e.Reason}
 	case events.SessionChallenged:
 		return State{
-			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, Epoch: e.Epoch,
+			ID: e.SessionID, CustomerID: e.CustomerID, StaffID: e.StaffID, LoginID: e.LoginID, Epoch: e.Epoch,
 			Challenge: e.TokenHash, ChallengeUntil: e.ExpiresAt,
 		}
 	case events.SessionStarted:
 		return State{
-			ID: e.SessionID, CustomerID: e.CustomerID, LoginID: e.LoginID, Scope: e.Scope, TokenHash: e.TokenHash,
+			ID: e.SessionID, CustomerID: e.CustomerID, StaffID: e.StaffID, LoginID: e.LoginID, Scope: e.Scope, TokenHash: e.TokenHash,
 			Epoch: e.Epoch, Idle: time.Duration(e.IdleSeconds) * time.Second, ExpiresAt: e.ExpiresAt,
 			Methods: e.Methods,
 		}

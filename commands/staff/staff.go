@@ -26,6 +26,9 @@ type State struct {
 	Name   events.Personal
 	Role   events.Role
 	Active bool
+	// Standing counts what makes links that were sent, and sessions that began,
+	// good no more: another address, and being deactivated or let back in.
+	Standing uint64
 }
 
 // Grantor is who gives or takes a role: nobody grants above themselves.
@@ -40,6 +43,7 @@ type Create struct {
 	Email   string
 	Name    string
 	Role    events.Role
+	Invite  bool // with a link to a first password
 	By      Grantor
 }
 
@@ -110,12 +114,15 @@ func Evolve(s State, e events.StaffEvent) State {
 		s.Name = e.After
 	case events.StaffEmailChanged:
 		s.Email = e.After
+		s.Standing++
 	case events.StaffRoleChanged:
 		s.Role = e.After
 	case events.StaffDeactivated:
 		s.Active = false
+		s.Standing++
 	case events.StaffReactivated:
 		s.Active = true
+		s.Standing++
 	}
 	return s
 }
@@ -142,7 +149,7 @@ func create(s State, c Create) ([]events.StaffEvent, error) {
 	case Above(c.Role, c.By.Role):
 		return nil, ErrAboveSelf.On("role", "is above your own")
 	}
-	created := events.StaffCreated{StaffID: c.StaffID, Email: events.Clear(email), Role: c.Role}
+	created := events.StaffCreated{StaffID: c.StaffID, Email: events.Clear(email), Role: c.Role, Invite: c.Invite}
 	if name != "" {
 		created.Name = events.Clear(name)
 	}

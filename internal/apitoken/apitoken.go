@@ -77,6 +77,13 @@ func (t Token) other(prefix string) Token {
 	return other
 }
 
+// Renewed draws another secret for the API key with a prefix, see [Token.Prefix].
+func Renewed(prefix string) Token {
+	t := draw(keyPrefix)
+	t.public = prefix
+	return t
+}
+
 func draw(prefix string) Token {
 	var id [8]byte
 	var secret [32]byte

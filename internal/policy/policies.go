@@ -33,6 +33,9 @@ const (
 	RevealNever         = "never"
 	RevealAlways        = "always"
 
+	TwoFactorOptional = "optional"
+	TwoFactorRequired = "required"
+
 	WelcomeMail    = "welcome"
 	ActivationMail = "account_activation"
 
@@ -117,6 +120,22 @@ var (
 		About:  "Whether the team can disable the two-factor authentication of a customer who lost their device.",
 		Values: either("it can, and the log says who did", "it cannot: only a recovery code helps"),
 	}
+	StaffTwoFactor = Policy{
+		Name: "staff_two_factor", Default: TwoFactorOptional,
+		About: "Whether members of the team need a second factor to sign in.",
+		Values: []Value{
+			{TwoFactorOptional, "whoever sets one up has one"},
+			{TwoFactorRequired, "who has none can do nothing in a session but set one up"},
+		},
+	}
+	CustomerTwoFactor = Policy{
+		Name: "customer_two_factor", Default: TwoFactorOptional,
+		About: "Whether customers need a second factor to sign in.",
+		Values: []Value{
+			{TwoFactorOptional, "whoever sets one up has one"},
+			{TwoFactorRequired, "who has none can do nothing in a session but set one up"},
+		},
+	}
 	RequireReason = Policy{
 		Name: "require_reason", Default: off,
 		About:  "Whether suspending, banning and deleting a customer needs a reason.",
@@ -171,7 +190,7 @@ var (
 
 // Policies lists all, in the order in which they are shown.
 var Policies = []Policy{
-	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, StaffPassword, RevealStatus, StaffDisableTwoFactor, RequireReason, HoldServices, Deletion,
+	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, StaffPassword, RevealStatus, StaffDisableTwoFactor, StaffTwoFactor, CustomerTwoFactor, RequireReason, HoldServices, Deletion,
 	ErasureGrace, ReleaseIdentifiers,
 	ImpersonationReason, ImpersonateSuspended,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,

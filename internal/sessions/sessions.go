@@ -30,6 +30,12 @@ const (
 	ImpersonationAbsolute = time.Hour
 )
 
+// The limits on the sessions of members of the team. They may have as many.
+const (
+	StaffIdle     = 15 * time.Minute
+	StaffAbsolute = 8 * time.Hour
+)
+
 // Grain is how exactly it is known when a session was last used. Uses that follow one
 // sooner are not noted, so a session can end that much before it was idle long
 // enough, and never after.
@@ -46,10 +52,11 @@ func New(pool *pgxpool.Pool) *Sessions { return &Sessions{pool} }
 
 // Session is one that begins.
 type Session struct {
-	ID, StoreID, CustomerID uuid.UUID
-	At                      time.Time
-	Idle                    time.Duration // how long it lasts unused, more than [Grain]
-	ExpiresAt               time.Time     // when it is over in any case
+	ID, StoreID uuid.UUID
+	CustomerID  uuid.UUID // or that of the team member
+	At          time.Time
+	Idle        time.Duration // how long it lasts unused, more than [Grain]
+	ExpiresAt   time.Time     // when it is over in any case
 }
 
 // Row is a session as it is kept.
@@ -121,7 +128,7 @@ func (s *Sessions) Ended(ctx context.Context, ids ...uuid.UUID) error {
 	return nil
 }
 
-// Of returns a customer's sessions, the one that began last first. Some may be over
+// Of returns the sessions of a customer or team member, the one that began last first. Some may be over
 // already, see [Row]. It fails with [postgres.ErrUnavailable].
 func (s *Sessions) Of(ctx context.Context, storeID, customerID uuid.UUID) ([]Row, error) {
 	rows, err := s.pool.Query(ctx, `

@@ -36,9 +36,10 @@ func Network(store uuid.UUID, ip string) Bucket {
 // Challenge is the bucket of the codes tried on one challenge.
 func Challenge(id uuid.UUID) Bucket { return Bucket{ChallengeRule, []string{id.String()}} }
 
-// SecondFactor is the bucket of the codes tried on a customer's second factor.
-func SecondFactor(store, customer uuid.UUID) Bucket {
-	return Bucket{SecondFactorRule, []string{store.String(), customer.String()}}
+// SecondFactor is the bucket of the codes tried on the second factor of a customer or
+// team member.
+func SecondFactor(store, person uuid.UUID) Bucket {
+	return Bucket{SecondFactorRule, []string{store.String(), person.String()}}
 }
 
 // Reset is the bucket of the mails to reset the password of a name, which is
