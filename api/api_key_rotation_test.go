@@ -149,6 +149,10 @@ func TestAPIKeys_P15_SessionsProveThemselvesAnew(t *testing.T) {
 	rotate := "/v1/api-keys/" + created.str("id") + "/rotate"
 	h.as(session, "POST", rotate, map[string]any{}).refused(403, "wrong_password", "password")
 	h.as(session, "POST", rotate, map[string]any{"password": goodPassword}).want(200)
+	customer, _ := h.customer("ada")
+	enter := "/v1/customers/" + customer + "/impersonate"
+	h.as(session, "POST", enter, map[string]any{"reason": "a call"}).refused(403, "wrong_password", "password")
+	h.as(session, "POST", enter, map[string]any{"reason": "a call", "password": goodPassword}).want(201)
 }
 
 func TestAPIKeys_P20_LastUseByDay(t *testing.T) {

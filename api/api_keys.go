@@ -177,11 +177,10 @@ func common(who *caller, role events.Role) []string {
 // stepUp lets a caller go on who proves anew who they are. A session that was left
 // open, or taken, does not have the password; an API key has its scopes instead.
 func (s *Server) stepUp(ctx context.Context, password string, r decider.Request) error {
-	c := callerOf(ctx)
-	if c.sessionID == uuid.Nil {
+	if callerOf(ctx).sessionID == uuid.Nil {
 		return nil
 	}
-	who, err := s.personOf(ctx, c.storeID, c.customerID, c.staffID)
+	who, err := s.asker(ctx)
 	if err != nil {
 		return err
 	}

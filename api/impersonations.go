@@ -30,8 +30,9 @@ type ImpersonateInput struct {
 	CommandContext
 	ID   string `path:"id"`
 	Body *struct {
-		Reason string                    `json:"reason,omitempty" doc:"Why, in up to 1000 characters, or as Steward-Reason. The store's policies say whether it is needed. It is kept with the event, encrypted, and customers do not see it."`
-		Scope  events.ImpersonationScope `json:"scope,omitempty" enum:"read_only,support,full" default:"full" doc:"What can be done: nothing but reading; all but what cannot be taken back; or everything but what only customers do themselves."`
+		Reason   string                    `json:"reason,omitempty" doc:"Why, in up to 1000 characters, or as Steward-Reason. The store's policies say whether it is needed. It is kept with the event, encrypted, and customers do not see it."`
+		Scope    events.ImpersonationScope `json:"scope,omitempty" enum:"read_only,support,full" default:"full" doc:"What can be done: nothing but reading; all but what cannot be taken back; or everything but what only customers do themselves."`
+		Password string                    `json:"password,omitempty" maxLength:"2000" doc:"Yours, in a session."`
 	}
 }
 
@@ -64,8 +65,9 @@ func (s *Server) impersonate(ctx context.Context, in *ImpersonateInput) (*Impers
 	if err != nil {
 		return nil, err
 	}
-	scope := events.ImpersonationFull
+	scope, password := events.ImpersonationFull, ""
 	if in.Body != nil {
+		password = in.Body.Password
 		if in.Body.Scope != "" {
 			scope = in.Body.Scope
 		}
@@ -74,6 +76,10 @@ func (s *Server) impersonate(ctx context.Context, in *ImpersonateInput) (*Impers
 				return nil, errBadReason.On("reason", err.Error())
 			}
 		}
+	}
+	r.Fingerprint = r.CommandID.String() // nothing is derived from a secret
+	if err := s.stepUp(ctx, password, r); err != nil {
+		return nil, err
 	}
 	who := callerOf(ctx)
 	account, err := s.loadCustomer(ctx, r.StoreID, id)

@@ -175,6 +175,15 @@ func (s *Server) identify(ctx context.Context, shop storefront, of audience, nam
 	return s.personOf(ctx, shop.id, id, uuid.Nil)
 }
 
+// asker is whoever asks: in a customer's session the customer.
+func (s *Server) asker(ctx context.Context) (identified, error) {
+	c := callerOf(ctx)
+	if c.isCustomer() {
+		return s.personOf(ctx, c.storeID, c.customerID, uuid.Nil)
+	}
+	return s.personOf(ctx, c.storeID, uuid.Nil, c.staffID)
+}
+
 // personOf is a customer, or else a member of the team, with their login.
 func (s *Server) personOf(ctx context.Context, store, customerID, staffID uuid.UUID) (identified, error) {
 	return loadPerson(ctx, s.engine, store, customerID, staffID)

@@ -33,6 +33,7 @@ const (
 	permitEventsRead       permission = "events:read"
 
 	permitCustomersImpersonate permission = "customers:impersonate"
+
 	// permitSelf is for what concerns nobody but whoever asks: every role has it.
 	permitSelf permission = "self"
 

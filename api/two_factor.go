@@ -63,13 +63,12 @@ var errSelfOnly = fault.New(fault.Forbidden, "customer_only", "only customers se
 
 // self is somebody who does something about their own login, in a session of theirs.
 func (s *Server) self(ctx context.Context) (identified, decider.Request, error) {
-	c := callerOf(ctx)
 	r, err := s.requestOnce(ctx)
 	if err != nil {
 		return identified{}, r, err
 	}
 	r.Fingerprint = r.CommandID.String() // nothing is derived from a secret
-	who, err := s.personOf(ctx, c.storeID, c.customerID, c.staffID)
+	who, err := s.asker(ctx)
 	return who, r, err
 }
 

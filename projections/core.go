@@ -12,7 +12,7 @@ import (
 
 // CoreVersion is the version of the tables of core. It is raised in the commit
 // that changes a table or what a column means; then steward rebuild is due.
-const CoreVersion = 4
+const CoreVersion = 5
 
 // Opener opens the sealed personal values of events: a seal.Sealer.
 type Opener interface {

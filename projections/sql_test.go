@@ -63,7 +63,8 @@ func TestReadsNameTheStore(t *testing.T) {
 var shapes = map[int]string{
 	1: "5ab614335917b6b3",
 	3: "6c4fb5fb9c185947",
-	4: "ef504e0811dbc0ca",
+	4: "c1b354cee6a05960",
+	5: "ef504e0811dbc0ca",
 }
 
 func TestVersionChangesWithTheTables(t *testing.T) {
