@@ -56,7 +56,7 @@ var fullSizes = sizes{
 	storeEvents: 1_000_000, storeReads: 200_000, storeDelivery: 10 * time.Second,
 	commandCustomers: 2_000, commandDomains: 50_000,
 	rounds: 3, appendTime: 6 * time.Second, commandTime: 12 * time.Second,
-	members: 200, signInRounds: 3, signInTime: 12 * time.Second, hashTime: 6 * time.Second, readTime: 20 * time.Second,
+	members: 200, signInRounds: 5, signInTime: 8 * time.Second, hashTime: 5 * time.Second, readTime: 20 * time.Second,
 	importRows: 9_800, importOwners: 2_013,
 	people: 1_000_000, listTime: 15 * time.Second, searchTime: time.Minute,
 	customers: 50_000, domains: 100_000, events: 1_000_000,

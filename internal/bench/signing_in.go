@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -57,9 +58,37 @@ func measureSignIn(ctx context.Context, b *bench) (_ result, err error) {
 	return signInResult(signIns, hashes, reads), errors.Join(signIns.complete(), hashes.complete(), reads.complete())
 }
 
+// timed is calls, and the processor time of the process that they were work for: of
+// two things in turn on a busy machine, that is compared better than how many there
+// were.
+type timed struct {
+	load
+
+	cpu time.Duration
+}
+
+// add drives clients and adds what they did.
+func (t *timed) add(ctx context.Context, clients int, limit time.Duration, cpu func() (time.Duration, error), fn call) error {
+	before, err := cpu()
+	if err != nil {
+		return err
+	}
+	done, err := drive(ctx, clients, 1, limit, fn)
+	if err != nil {
+		return err
+	}
+	after, err := cpu()
+	t.cpu += after - before
+	t.merge(done)
+	return err
+}
+
+// each is the processor time of one call, in milliseconds.
+func (t timed) each() float64 { return milliseconds(t.cpu) / float64(t.calls()) }
+
 // compareSignIns has everybody sign in again and again, and in between makes hashes
 // in this process while the other has nothing to do.
-func (m *members) compareSignIns(ctx context.Context, b *bench, s *served) (signIns, hashes load, err error) {
+func (m *members) compareSignIns(ctx context.Context, b *bench, s *served) (signIns, hashes timed, err error) {
 	clients := signInClients()
 	next := make([]int, clients)
 	signIn := func(ctx context.Context, client int) (int, error) {
@@ -70,22 +99,18 @@ func (m *members) compareSignIns(ctx context.Context, b *bench, s *served) (sign
 	for round := range b.sizes.signInRounds {
 		b.progress.say("round %d of %d: sign-ins, then bare hashes", round+1, b.sizes.signInRounds)
 		if err := s.awaitQuiet(ctx); err != nil {
-			return load{}, load{}, err
+			return signIns, hashes, err
 		}
-		signed, err := drive(ctx, clients, 1, b.sizes.signInTime, signIn)
-		if err != nil {
-			return load{}, load{}, err
+		if err := signIns.add(ctx, clients, b.sizes.signInTime, s.cpu, signIn); err != nil {
+			return signIns, hashes, err
 		}
 		if err := s.awaitQuiet(ctx); err != nil {
-			return load{}, load{}, err
+			return signIns, hashes, err
 		}
-		hashed, err := drive(ctx, runtime.NumCPU(), 1, b.sizes.hashTime, bareHash)
-		if err != nil {
-			return load{}, load{}, err
+		if err := hashes.add(ctx, runtime.NumCPU(), b.sizes.hashTime, ownCPU, bareHash); err != nil {
+			return signIns, hashes, err
 		}
-		signIns.merge(signed)
-		hashes.merge(hashed)
-		b.progress.say("%.1f sign-ins/s, %.1f hashes/s", signed.rate(), hashed.rate())
+		b.progress.say("so far %.1f sign-ins/s, %.1f hashes/s", signIns.rate(), hashes.rate())
 	}
 	return signIns, hashes, nil
 }
@@ -115,7 +140,7 @@ func (m *members) read(ctx context.Context, b *bench, s *served) (load, error) {
 	})
 }
 
-func signInResult(signIns, hashes, reads load) result {
+func signInResult(signIns, hashes timed, reads load) result {
 	ratio, tail := signIns.rate()/hashes.rate(), milliseconds(reads.quantile(0, 0.99))
 	goal, met := atLeast(ratio, signInGoal)
 	goalTail, metTail := atMost(tail, readTailGoal, "ms")
@@ -126,6 +151,7 @@ func signInResult(signIns, hashes, reads load) result {
 				fmt.Sprintf("%.2f (%.1f/s against %.1f/s)", ratio, signIns.rate(), hashes.rate()), goal, met,
 			},
 			{fmt.Sprintf("- sign-ins, %d clients", signInClients()), signIns.latency(0), "", ""},
+			{"- processor time of a bare hash / of serve for a sign-in", fmt.Sprintf("%.2f (%.1f ms; %.1f)", hashes.each()/signIns.each(), hashes.each(), signIns.each()), "", ""},
 			{
 				fmt.Sprintf("reads with a session (GET /v1/customers/me), %d clients, p99", readClients),
 				fmt.Sprintf("%.1f ms (p50 %.1f, %s/s)", tail, milliseconds(reads.quantile(0, 0.5)), grouped(reads.rate())), goalTail, metTail,
@@ -133,6 +159,7 @@ func signInResult(signIns, hashes, reads load) result {
 		},
 		numbers: map[string]float64{
 			"ratio": ratio, "sign_ins_per_second": signIns.rate(), "hashes_per_second": hashes.rate(),
+			"sign_in_cpu_ms": signIns.each(), "hash_cpu_ms": hashes.each(),
 			"sign_in_p50_ms": milliseconds(signIns.quantile(0, 0.5)), "sign_in_p99_ms": milliseconds(signIns.quantile(0, 0.99)),
 			"reads_per_second": reads.rate(), "read_p50_ms": milliseconds(reads.quantile(0, 0.5)), "read_p99_ms": tail,
 		},
