@@ -68,11 +68,16 @@ const setScope = `SELECT set_config($1, $2, true), set_config('plan_cache_mode',
 // collect returns the rows of a query, planned for its values. The first of args,
 // $1, is the store, and no row of another one is seen.
 func collect[R any](ctx context.Context, db Querier, what, sql string, args ...any) ([]R, error) {
+	return collectBy[R](ctx, db, planCustom, what, sql, args...)
+}
+
+// collectBy is [collect] with a say in how the query is planned.
+func collectBy[R any](ctx context.Context, db Querier, plans, what, sql string, args ...any) ([]R, error) {
 	in, err := ofStore(what, args)
 	if err != nil {
 		return nil, err
 	}
-	in.plans = planCustom
+	in.plans = plans
 	return query(ctx, db, in, what, pgx.RowToStructByName[R], sql, args...)
 }
 

@@ -56,11 +56,11 @@ const (
 func (q Queries) SignIns(ctx context.Context, opener Opener, f SignInFilter) ([]LogEntry, events.Position, error) {
 	limit, before := limited(f.Limit), newest(f.Before)
 	args := []any{f.StoreID, before.Commit, before.Prepare, limit + 1, string(f.Outcome), string(f.Reason)}
-	sql := selectSignIns
-	if f.CustomerID != uuid.Nil {
-		sql, args = selectCustomerSignIns, append(args, f.CustomerID)
+	sql, plans := selectSignIns, planCustom
+	if f.CustomerID != uuid.Nil { // whose lines are few in every store
+		sql, plans, args = selectCustomerSignIns, planAuto, append(args, f.CustomerID)
 	}
-	rows, err := collect[LogRow](ctx, q.db, "sign-ins", sql, args...)
+	rows, err := collectBy[LogRow](ctx, q.db, plans, "sign-ins", sql, args...)
 	rows, more, err := firstOf(rows, limit, err)
 	if err != nil {
 		return nil, events.Position{}, err
@@ -89,7 +89,7 @@ func (q Queries) LastSignIns(ctx context.Context, opener Opener, store uuid.UUID
 	if len(commits) == 0 {
 		return nil, nil
 	}
-	rows, err := collect[LogRow](ctx, q.db, "last sign-ins", selectLastSignIns, store, commits, prepares)
+	rows, err := collectBy[LogRow](ctx, q.db, planAuto, "last sign-ins", selectLastSignIns, store, commits, prepares)
 	if err != nil {
 		return nil, err
 	}

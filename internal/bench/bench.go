@@ -36,6 +36,10 @@ type sizes struct {
 	rounds                           int           // of appends and commands in turn
 	appendTime, commandTime          time.Duration // of each round
 
+	members                        int // customers per processor who sign in
+	signInRounds                   int // of sign-ins and bare hashes in turn
+	signInTime, hashTime, readTime time.Duration
+
 	importRows, importOwners int
 
 	people               int
@@ -52,6 +56,7 @@ var fullSizes = sizes{
 	storeEvents: 1_000_000, storeReads: 200_000, storeDelivery: 10 * time.Second,
 	commandCustomers: 2_000, commandDomains: 50_000,
 	rounds: 3, appendTime: 6 * time.Second, commandTime: 12 * time.Second,
+	members: 200, signInRounds: 5, signInTime: 8 * time.Second, hashTime: 5 * time.Second, readTime: 20 * time.Second,
 	importRows: 9_800, importOwners: 2_013,
 	people: 1_000_000, listTime: 15 * time.Second, searchTime: time.Minute,
 	customers: 50_000, domains: 100_000, events: 1_000_000,
@@ -63,6 +68,7 @@ var quickSizes = sizes{
 	storeEvents: 20_000, storeReads: 10_000, storeDelivery: time.Second,
 	commandCustomers: 200, commandDomains: 1_000,
 	rounds: 1, appendTime: time.Second, commandTime: 2 * time.Second,
+	members: 40, signInRounds: 1, signInTime: 2 * time.Second, hashTime: time.Second, readTime: 2 * time.Second,
 	importRows: 300, importOwners: 60,
 	people: 20_000, listTime: time.Second, searchTime: 3 * time.Second,
 	customers: 500, domains: 1_000, events: 10_000,

@@ -40,11 +40,22 @@ func (c *caller) post(ctx context.Context, path string, body []byte) ([]byte, er
 }
 
 func (c *caller) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	return c.send(ctx, method, path, body, bearer(c.key))
+}
+
+// bearer is the header of a request with a credential.
+func bearer(credential string) http.Header {
+	return http.Header{"Authorization": {"Bearer " + credential}}
+}
+
+// send sends a request whose header becomes its own, with no credential but what
+// stands there.
+func (c *caller) send(ctx context.Context, method, path string, body []byte, header http.Header) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	request.Header.Set("Authorization", "Bearer "+c.key)
+	request.Header = header
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -57,7 +68,7 @@ func (c *caller) do(ctx context.Context, method, path string, body []byte) ([]by
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
 		return nil, fmt.Errorf("%s %s: %s %s", method, path, response.Status, problemCode(answer))
 	}
 	return answer, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/stewardhq/steward/internal/postgres"
 )
 
-// large is an installation with a long past, on a database that outlives the
+// large is an installation, mostly one with a long past, on a database that outlives the
 // processes that are measured. It is begun by steward init and served by steward
 // serve.
 type large struct {
@@ -21,6 +21,7 @@ type large struct {
 	dir     string
 	url     string // of its database
 	cluster *postgres.Cluster
+	storeID string // as the API writes it
 	apiKey  string // of its owner
 	past    *dataset
 
@@ -55,7 +56,20 @@ func (l *large) stop() error {
 
 const largeDatabase = "steward"
 
-func (l *large) make(ctx context.Context) (err error) {
+func (l *large) make(ctx context.Context) error {
+	if err := l.found(ctx); err != nil {
+		return err
+	}
+	if err := l.fill(ctx); err != nil {
+		return err
+	}
+	// In a real installation they were done as the events came.
+	_, err := l.bench.run(ctx, l.environment(), "reactions", "reset", "all", "--to", "now", "--reason", "The past is made up.")
+	return err
+}
+
+// found makes the installation without a past.
+func (l *large) found(ctx context.Context) (err error) {
 	if err := os.MkdirAll(l.dir, 0o711); err != nil { //nolint:gosec // the database's user passes it
 		return err
 	}
@@ -74,18 +88,14 @@ func (l *large) make(ctx context.Context) (err error) {
 		return err
 	}
 	var founded struct {
-		APIKey string `json:"api_key"`
+		StoreID string `json:"store_id"`
+		APIKey  string `json:"api_key"`
 	}
 	if err := json.Unmarshal(out, &founded); err != nil {
 		return fmt.Errorf("read what steward init printed: %w", err)
 	}
-	l.apiKey = founded.APIKey
-	if err := l.fill(ctx); err != nil {
-		return err
-	}
-	// In a real installation they were done as the events came.
-	_, err = l.bench.run(ctx, l.environment(), "reactions", "reset", "all", "--to", "now", "--reason", "The past is made up.")
-	return err
+	l.storeID, l.apiKey = founded.StoreID, founded.APIKey
+	return nil
 }
 
 // environment is that of steward serve and of the commands beside it.

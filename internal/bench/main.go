@@ -46,6 +46,7 @@ type figure struct {
 var figures = []figure{
 	{"store", "the embedded event store by itself", measureStore},
 	{"commands", "commands over HTTP against raw appends", measureCommands},
+	{"sign-in", "customers who sign in, and reads with their sessions", measureSignIn},
 	{"import", "steward import", measureImport},
 	{"search", "list and search of customers", measureSearch},
 	{"rebuild", "steward rebuild against COPY", measureRebuild},

@@ -158,6 +158,15 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticksPerSecond, nil
 }
 
+// ownCPU is how much processor time this process has used.
+func ownCPU() (time.Duration, error) {
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return 0, fmt.Errorf("processor time of this process: %w", err)
+	}
+	return time.Duration(own.Utime.Nano() + own.Stime.Nano()), nil
+}
+
 // quietPatience bounds the wait for a process to come to rest.
 const quietPatience = 15 * time.Minute
 

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/stewardhq/steward/internal/esnode/yardstick"
@@ -100,12 +99,12 @@ type effort struct{ server, client time.Duration }
 
 // effort reads what was used up to now.
 func (s *server) effort() (effort, error) {
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		return effort{}, fmt.Errorf("processor time of this process: %w", err)
+	own, err := ownCPU()
+	if err != nil {
+		return effort{}, err
 	}
 	used, err := s.cpu()
-	return effort{server: used, client: time.Duration(own.Utime.Nano() + own.Stime.Nano())}, err
+	return effort{server: used, client: own}, err
 }
 
 // worked is what something took: time, and processor time on both sides.

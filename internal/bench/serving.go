@@ -21,13 +21,13 @@ type served struct {
 	ready   time.Duration // from its start to the first /readyz that said so
 }
 
-// serve starts steward serve and waits until it is ready.
-func (l *large) serve(ctx context.Context) (*served, error) {
+// serve starts steward serve, with more settings, and waits until it is ready.
+func (l *large) serve(ctx context.Context, settings ...string) (*served, error) {
 	addr, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.bench.start(ctx, l.environment("STEWARD_ADDR="+addr), nil, "serve")
+	p, err := l.bench.start(ctx, l.environment(append(settings, "STEWARD_ADDR="+addr)...), nil, "serve")
 	if err != nil {
 		return nil, err
 	}

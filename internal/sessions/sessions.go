@@ -98,9 +98,22 @@ func (s *Sessions) Begin(ctx context.Context, n Session) error {
 // [postgres.ErrUnavailable] too.
 func (s *Sessions) Touch(ctx context.Context, id uuid.UUID, now time.Time) (time.Time, error) {
 	var last time.Time
-	var over bool
-	// One statement, which sees the row as it was before; it writes only if due.
+	var due, over bool
+	// Mostly there is nothing to write, and a statement that might write costs more.
 	err := s.pool.QueryRow(ctx, `
+		SELECT last_used_at, least(last_used_at + idle, expires_at, last_used_at + $3::interval) <= $2
+		FROM ops.sessions
+		WHERE session_id = $1`, id, now, Grain).Scan(&last, &due)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return time.Time{}, ErrUnknown
+	case err != nil:
+		return time.Time{}, postgres.Failed("note the use of a session", err)
+	case !due:
+		return last, nil
+	}
+	// One statement, which sees the row as it was before; it writes only if due still.
+	err = s.pool.QueryRow(ctx, `
 		WITH removed AS (
 			DELETE FROM ops.sessions
 			WHERE session_id = $1 AND least(last_used_at + idle, expires_at) <= $2
