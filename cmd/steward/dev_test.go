@@ -146,14 +146,19 @@ func TestOperatorCommandsOnDev(t *testing.T) {
 			Health string
 			Lag    int `json:"lag_events"`
 		}
-		// Mails of the demo may still be on their way.
+		// Mails of the demo may still be on their way, and when nothing runs any more
+		// what the last of them wrote waits for the next start.
 		var out []byte
 		for deadline := time.Now().Add(30 * time.Second); status.Health != "current" && time.Now().Before(deadline); {
-			if out = i.mustRun(t, "projections", "--data", data, "--output", "json"); json.Unmarshal(out, &status) != nil {
+			out = i.mustRun(t, "projections", "--data", data, "--output", "json")
+			if err := json.Unmarshal(out, &status); err != nil {
+				t.Fatalf("projections printed %s: %v", out, err)
+			}
+			if d == nil {
 				break
 			}
 		}
-		if status.Health != "current" {
+		if status.Health != "current" && (d != nil || status.Health != "behind") {
 			t.Errorf("projections printed %s", out)
 		}
 		var rebuilt struct{ Same, Swapped bool }
