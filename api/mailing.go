@@ -41,7 +41,7 @@ func Mails(e *decider.Engine, queue MailQueue, now func() time.Time) reactions.R
 // mayLeadToMail reports whether some event of this type leads to a mail.
 func mayLeadToMail(e events.Event) bool {
 	switch e.(type) {
-	case events.LoginLinkIssued, events.LoginPasswordSet, events.LoginTwoFactorDisabled, events.LoginRecoveryCodeUsed,
+	case events.LoginLinkIssued, events.LoginPasswordSet, events.LoginTwoFactorDisabled, events.LoginRecoveryCodeUsed, events.LoginDeviceAdded,
 		events.CustomerActivated, events.CustomerSuspended, events.CustomerReactivated, events.CustomerMailRequested,
 		events.MailResendRequested:
 		return true
@@ -63,6 +63,8 @@ func templateFor(e events.Event, policies policy.Set) (mail.Template, bool) {
 		}
 	case events.LoginTwoFactorDisabled:
 		return mail.TwoFactorDisabled, true
+	case events.LoginDeviceAdded:
+		return mail.NewDevice, !e.First
 	case events.LoginRecoveryCodeUsed:
 		return mail.RecoveryCodeUsed, true
 	case events.CustomerActivated:

@@ -75,11 +75,7 @@ func (s *Server) tryPassword(ctx context.Context, at StorefrontInput, name, pass
 	if err != nil {
 		return nil, err
 	}
-	slot, err := s.throttle.Take(ctx, r.At, signInBuckets(ctx, shop, of, name)...)
-	if err != nil {
-		return nil, err
-	}
-	who, err := s.identify(ctx, shop, of, name)
+	who, slot, err := s.letTry(ctx, shop, of, name, r.At)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +125,26 @@ func (s *Server) tryPassword(ctx context.Context, at StorefrontInput, name, pass
 		out.Body.Next = nextEnroll
 	}
 	return out, err
+}
+
+// letTry lets an attempt go on, and finds who it is of. Who comes in a browser that the
+// login knows is counted apart: strangers who guess do not shut them out.
+func (s *Server) letTry(ctx context.Context, shop storefront, of audience, name string, now time.Time) (who identified, slot *throttle.Slot, err error) {
+	buckets := signInBuckets(ctx, shop, of, name)
+	known, presented := s.presentedDevice(ctx, shop.id)
+	if presented {
+		if who, err = s.identify(ctx, shop, of, name); err != nil {
+			return who, nil, err
+		}
+		if who.id() != uuid.Nil && who.loginID() == known.loginID {
+			buckets[0] = throttle.Device(shop.id, of.bucket(name), known.id.String())
+		}
+	}
+	if slot, err = s.throttle.Take(ctx, now, buckets...); err != nil || presented {
+		return who, slot, err
+	}
+	who, err = s.identify(ctx, shop, of, name)
+	return who, slot, err
 }
 
 // scopeOf is what a session of a login is for: while its password is the one that the
@@ -205,6 +221,9 @@ func (s *Server) begin(ctx context.Context, n newSession, command session.Comman
 	}
 	if n.cookie {
 		out.SetCookie = []http.Cookie{cookie(n.who.audience(), n.token.Reveal(), 0)}
+		if _, byLink := command.(session.Open); !byLink {
+			out.SetCookie = append(out.SetCookie, s.remember(ctx, n, r)...)
+		}
 	} else {
 		out.Body.Token = n.token.Reveal()
 	}

@@ -25,6 +25,7 @@ var decoders = map[string]decoder{
 	TypeLoginPasswordSet:   decode[LoginPasswordSet],
 	TypeLoginSessionsEnded: decode[LoginSessionsEnded],
 	TypeLoginUnlocked:      decode[LoginUnlocked],
+	TypeLoginDeviceAdded:   decode[LoginDeviceAdded],
 
 	TypeLoginLinkIssued: decode[LoginLinkIssued],
 	TypeLoginLinkUsed:   decode[LoginLinkUsed],

@@ -65,6 +65,7 @@ func samples() map[string]events.Event {
 		events.LoginSessionsEnded{LoginID: id1, CustomerID: id2},
 		events.LoginLinkIssued{LoginID: id1, CustomerID: id2, LinkID: id3, Purpose: events.LinkEmailUndo, ExpiresAt: end, KeyVersion: 2, Standing: 3, Email: sealed("email")},
 		events.LoginLinkUsed{LoginID: id1, CustomerID: id2, LinkID: id3, Purpose: events.LinkReset, SessionID: id1},
+		events.LoginDeviceAdded{LoginID: id1, CustomerID: id2, StaffID: id3, DeviceID: id3, SessionID: id1, First: true},
 		events.LoginUnlocked{LoginID: id1, CustomerID: id2},
 		events.LoginTwoFactorStarted{LoginID: id1, CustomerID: id2, CredentialID: id3, ReplacedID: id1, Secret: sealed("secret")},
 		events.LoginTwoFactorEnabled{LoginID: id1, CustomerID: id2, CredentialID: id3, ReplacedIDs: []uuid.UUID{id1, id2}, Step: 59_000_000, RecoveryID: id3, Recovery: sealed("recovery")},

@@ -20,6 +20,11 @@ func describeLogin(e events.LoginEvent) Description {
 		d.Changes = []Change{{Field: "cause", After: word(e.Cause)}}
 	case events.LoginSessionsEnded:
 		d.Event = "All sessions ended"
+	case events.LoginDeviceAdded:
+		d.Event = "Signed in in a new browser"
+		if e.First {
+			d.Event = "Signed in in a first browser"
+		}
 	case events.LoginUnlocked:
 		d.Event = "Failed attempts forgotten"
 	case events.LoginLinkIssued:

@@ -37,6 +37,8 @@ type State struct {
 	// another one before anything else.
 	Temporary bool
 	TwoFactor TwoFactor
+	// Devices is how many browsers are remembered.
+	Devices int
 	// Links are those that were issued and may still lead somewhere.
 	Links []Link
 	// Epoch counts what ended all sessions. A session of an earlier one is over.
@@ -109,6 +111,8 @@ func Decide(s State, c Command) ([]events.LoginEvent, error) {
 			return nil, ErrUnknown
 		}
 		return []events.LoginEvent{events.LoginSessionsEnded{LoginID: s.LoginID, CustomerID: s.CustomerID, StaffID: s.StaffID}}, nil
+	case AddDevice:
+		return addDevice(s, c)
 	case Unlock:
 		if s.LoginID == uuid.Nil {
 			return nil, ErrUnknown
@@ -153,6 +157,8 @@ func Evolve(s State, e events.LoginEvent) State {
 		s.Epoch++
 	case events.LoginLinkIssued:
 		s.LoginID, s.CustomerID, s.StaffID = e.LoginID, e.CustomerID, e.StaffID
+	case events.LoginDeviceAdded:
+		s.Devices++
 	case events.LoginUnlocked:
 	case events.LoginLinkUsed:
 		s.Proven = s.Proven || e.Purpose.ChoosesPassword() || e.Purpose == events.LinkActivate

@@ -48,6 +48,16 @@ func TestLogin(t *testing.T) {
 		{Name: "S0-23 gets a generated one first", When: choose(first, events.PasswordGenerated), Then: history{set(first, uuid.Nil, events.PasswordGenerated)}},
 		{Name: "rehashes nothing when there is nothing", When: rehash},
 		{Name: "ends its sessions", Given: history{registered}, When: login.EndSessions{}, Then: history{events.LoginSessionsEnded{LoginID: id, CustomerID: customer}}, Anew: true},
+		{
+			Name: "remembers a device", Given: history{registered}, When: login.AddDevice{DeviceID: first, SessionID: second}, Anew: true,
+			Then: history{events.LoginDeviceAdded{LoginID: id, CustomerID: customer, DeviceID: first, SessionID: second, First: true}},
+		},
+		{
+			Name: "remembers another", Given: history{registered, events.LoginDeviceAdded{LoginID: id, CustomerID: customer, DeviceID: first}},
+			When: login.AddDevice{DeviceID: second, SessionID: second}, Anew: true,
+			Then: history{events.LoginDeviceAdded{LoginID: id, CustomerID: customer, DeviceID: second, SessionID: second}},
+		},
+		{Name: "remembers none before it exists", When: login.AddDevice{DeviceID: first}, Err: login.ErrUnknown},
 		{Name: "is unlocked", Given: history{registered}, When: login.Unlock{}, Then: history{events.LoginUnlocked{LoginID: id, CustomerID: customer}}, Anew: true},
 		{Name: "cannot be unlocked before it exists", When: login.Unlock{}, Err: login.ErrUnknown},
 		{Name: "has none before it exists", When: login.EndSessions{}, Err: login.ErrUnknown},
