@@ -74,7 +74,8 @@ func TestImpersonation_S0_02_S0_40_S0_07_FromTheDetailsPage(t *testing.T) {
 		t.Errorf("S0-40: the log of the customer: %v", row)
 	}
 	// S0-02: nobody's password was needed, and no secret stands anywhere.
-	token, grant := strings.Split(session.str("token"), "_")[3], granted.str("grant")
+	token, grant := session.str("token"), granted.str("grant")
+	token = token[len(token)-52 : len(token)-9] // the secret, which may hold a _ itself
 	for _, e := range h.stored() {
 		if text := string(e.Data) + string(e.Metadata); strings.Contains(text, token) || strings.Contains(text, grant) || strings.Contains(text, "cannot find") {
 			t.Errorf("S0-02: %s holds a secret: %s", e.Type, text)
