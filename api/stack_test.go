@@ -288,6 +288,7 @@ func (*process) Context() context.Context          { return context.Background()
 func (*process) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
 func (*process) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (*process) Errorf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (*process) Error(args ...any)                 { fmt.Fprintln(os.Stderr, args...) }
 func (*process) Logf(string, ...any)               {}
 func (p *process) Cleanup(fn func())               { p.mu.Lock(); p.cleanups = append(p.cleanups, fn); p.mu.Unlock() }
 
