@@ -267,7 +267,7 @@ func TestImpersonation_S0_92_S0_93_I6_WhoDidWhat(t *testing.T) {
 	h.as(session, "POST", lock, map[string]any{"value": false}).want(200)
 	h.as(session, "POST", "/v1/sign-out", nil).refused(403, "not_as_customer")
 	locked := h.as(own, "POST", lock, map[string]any{"value": true}).want(200)
-	left := h.as(session, "POST", "/v1/impersonations/end", nil).want(200)
+	h.as(session, "POST", "/v1/impersonations/end", nil).want(200)
 
 	rows := h.read("/v1/domains/"+domain+"/log?setting=lock", locked).list("items")
 	link := rows[1]["links"].(map[string]any)["impersonation"]
@@ -283,7 +283,7 @@ func TestImpersonation_S0_92_S0_93_I6_WhoDidWhat(t *testing.T) {
 		detail.num("refused") != 1 || detail.str("reason") == "" || detail.str("customer_id") != id {
 		t.Errorf("S0-92: %s", detail.raw)
 	}
-	left = h.grant(events.RoleOwner, id)
+	left := h.grant(events.RoleOwner, id)
 	for _, path := range []string{"/v1/impersonations?limit=1", "/v1/customers/" + id + "/impersonations?limit=1"} {
 		first := h.read(path, left)
 		second := h.owner("GET", path+"&cursor="+first.str("next_cursor"), nil).want(200)

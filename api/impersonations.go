@@ -242,6 +242,12 @@ type EndImpersonationInput struct {
 // errNoImpersonation refuses to leave a session that the caller is not in.
 var errNoImpersonation = fault.New(fault.Conflict, "no_impersonation", "this credential is not that of a session as a customer: end one by its id")
 
+// LeaveInput leaves the session that asks.
+type LeaveInput struct {
+	CommandInput
+	Body *struct{}
+}
+
 // LeaveOutput ends the session that asks and takes the cookie back.
 type LeaveOutput struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
@@ -249,10 +255,7 @@ type LeaveOutput struct {
 }
 
 // leave handles POST /v1/impersonations/end.
-func (s *Server) leave(ctx context.Context, _ *struct {
-	CommandInput
-	Body *struct{}
-}) (*LeaveOutput, error) {
+func (s *Server) leave(ctx context.Context, _ *LeaveInput) (*LeaveOutput, error) {
 	who := callerOf(ctx)
 	if who.impersonation == uuid.Nil {
 		return nil, errNoImpersonation

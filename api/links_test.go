@@ -16,8 +16,10 @@ import (
 	"github.com/stewardhq/steward/internal/mail"
 	"github.com/stewardhq/steward/internal/mail/mailbox"
 	"github.com/stewardhq/steward/internal/onetime"
+	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/reactions"
 	"github.com/stewardhq/steward/internal/vault"
+	"github.com/stewardhq/steward/projections"
 )
 
 // mailing is a harness whose mails are sent, to a mailbox.
@@ -56,7 +58,8 @@ func startMailing(tb testing.TB, s *stack) *stackWithMail {
 	if err := jobs.Migrate(ctx, s.pool); err != nil {
 		tb.Fatal(err)
 	}
-	queue := must(jobs.New(jobs.Config{Pool: s.pool, SendMail: mailer.Send, Logger: s.logger()}))
+	mailer.Done = s.receipts().Done
+	queue := must(jobs.New(jobs.Config{Pool: s.pool, SendMail: mailer.Send, EndImpersonation: mailer.EndImpersonation, Logger: s.logger()}))
 	checkpoints := reactions.NewCheckpoints(s.pool, s.vault.LogID())
 	router := must(reactions.NewRouter(reactions.Config{
 		Log: s.engine.Log, Checkpoints: checkpoints, Logger: s.logger(),
@@ -80,6 +83,11 @@ func startMailing(tb testing.TB, s *stack) *stackWithMail {
 }
 
 var mailingStack = sync.OnceValue(func() *stackWithMail { return startMailing(shared, startStack(shared)) })
+
+// receipts reads what was done in sessions as a customer.
+func (s *stack) receipts() api.Receipts {
+	return api.Receipts{Queries: projections.NewQueries(s.pool), Opener: s.engine.Sealer, Waiter: projector.NewWaiter(s.pool, s.group(), nil)}
+}
 
 // mail waits for a mail of the store to an address that the test has not seen yet and
 // that holds a text.

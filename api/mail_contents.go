@@ -43,6 +43,11 @@ func (m *Mailer) write(ctx context.Context, job jobs.Mail, state mails.State) (m
 		}
 		data.Link, data.Until = m.linkURL(shop.State, token), link.ExpiresAt
 	}
+	if ended, ok := cause.Event.(events.ImpersonationEnded); ok {
+		if data.Lines, err = m.Done(ctx, job.StoreID, ended.ImpersonationID, cause.Position); err != nil {
+			return mail.Letter{}, "", err
+		}
+	}
 	rendered, err := mail.Render(mail.Template(state.Template), data)
 	if err != nil {
 		return mail.Letter{}, "", fmt.Errorf("write mail %s: %w", job.MailID, err)

@@ -24,6 +24,7 @@ import (
 // MailQueue writes down that a mail is to be sent; [jobs.Queue] is one.
 type MailQueue interface {
 	AddMail(ctx context.Context, tx pgx.Tx, m jobs.Mail) error
+	AddImpersonation(ctx context.Context, tx pgx.Tx, i jobs.Impersonation, at time.Time) error
 }
 
 // Mails is the reaction that creates the mails which follow from events. An event
@@ -43,7 +44,7 @@ func mayLeadToMail(e events.Event) bool {
 	switch e.(type) {
 	case events.LoginLinkIssued, events.LoginPasswordSet, events.LoginTwoFactorDisabled, events.LoginRecoveryCodeUsed, events.LoginDeviceAdded,
 		events.CustomerActivated, events.CustomerSuspended, events.CustomerReactivated, events.CustomerMailRequested,
-		events.MailResendRequested:
+		events.MailResendRequested, events.ImpersonationRedeemed, events.ImpersonationEnded:
 		return true
 	}
 	return false
@@ -75,6 +76,8 @@ func templateFor(e events.Event, policies policy.Set) (mail.Template, bool) {
 		return mail.AccountReactivated, true
 	case events.CustomerMailRequested:
 		return mail.Message, true
+	case events.ImpersonationEnded:
+		return mail.SessionReceipt, policies.On(policy.ImpersonationReceipt)
 	case events.MailResendRequested:
 		return mail.Template(e.Template), true
 	}
@@ -125,9 +128,19 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 	if err != nil {
 		return err
 	}
-	template, ok := templateFor(env.Event, shop.State.Policies.At(r.At))
+	policies := shop.State.Policies.At(env.Metadata.OccurredAt)
+	if begun, ok := env.Event.(events.ImpersonationRedeemed); ok && policies.On(policy.ImpersonationReceipt) {
+		// Nobody else notes the end of a session whose time is over.
+		return f.queue.AddImpersonation(ctx, tx, jobs.Impersonation{StoreID: r.StoreID, ImpersonationID: begun.ImpersonationID}, begun.ExpiresAt)
+	}
+	template, ok := templateFor(env.Event, policies)
 	if !ok {
 		return nil
+	}
+	if template == mail.SessionReceipt {
+		if entered, err := wasEntered(ctx, f.engine, r.StoreID, env.Stream); err != nil || !entered {
+			return err
+		}
 	}
 	customerID, staffID := receiverOf(env)
 	who, err := loadPerson(ctx, f.engine, r.StoreID, customerID, staffID)
@@ -168,6 +181,8 @@ func receiverOf(env events.Envelope) (customerID, staffID uuid.UUID) {
 		return e.Customer(), e.Staff()
 	case events.MailEvent:
 		return e.Customer(), e.Staff()
+	case events.ImpersonationEvent:
+		return e.Customer(), uuid.Nil
 	}
 	customerID, err := events.StreamID(env.Stream)
 	if err != nil {
@@ -189,8 +204,10 @@ type Mailer struct {
 	// LinkURL is the page that links lead to, in place of one under the store's own
 	// host; empty where stores have their own.
 	LinkURL func(store uuid.UUID) string
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Done lists what was done in a session as a customer that ended at a position.
+	Done   func(ctx context.Context, store, impersonation uuid.UUID, ended events.Position) ([]string, error)
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // mailTime is how long after its event a mail is still worth sending. It also keeps a

@@ -64,7 +64,7 @@ func newPostponed(t *testing.T) *postponed {
 	})
 	return &postponed{
 		harness: s.newStore(t), box: box,
-		mailer: &api.Mailer{Engine: s.engine, Links: links, Sender: must(mail.NewSender(box.URL())), Now: s.now.now, Logger: s.logger()},
+		mailer: &api.Mailer{Done: s.receipts().Done, Engine: s.engine, Links: links, Sender: must(mail.NewSender(box.URL())), Now: s.now.now, Logger: s.logger()},
 	}
 }
 

@@ -35,7 +35,7 @@ const (
 	RefusedScope      ImpersonationRefusal = "scope"
 )
 
-// ImpersonationEnd says why such a session ended before its time.
+// ImpersonationEnd says why such a session ended.
 type ImpersonationEnd string
 
 // The reasons.
@@ -43,6 +43,7 @@ const (
 	ImpersonationLeft     ImpersonationEnd = "left"     // by whoever was in it
 	ImpersonationStopped  ImpersonationEnd = "stopped"  // by the team, from outside
 	ImpersonationReplaced ImpersonationEnd = "replaced" // by a newer one of the same person and customer
+	ImpersonationExpired  ImpersonationEnd = "expired"  // its time was over: noted where the customer gets a receipt
 )
 
 // ImpersonationIssued gives a member of the team a grant, which is good once and for
@@ -87,7 +88,7 @@ type ImpersonationRefused struct {
 	Reason          ImpersonationRefusal `json:"reason"`
 }
 
-// ImpersonationEnded ends the session before its time.
+// ImpersonationEnded ends the session.
 type ImpersonationEnded struct {
 	ImpersonationID uuid.UUID        `json:"impersonation_id"`
 	CustomerID      uuid.UUID        `json:"customer_id"`

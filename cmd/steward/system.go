@@ -23,9 +23,11 @@ import (
 	"github.com/stewardhq/steward/internal/mail"
 	"github.com/stewardhq/steward/internal/onetime"
 	"github.com/stewardhq/steward/internal/postgres"
+	"github.com/stewardhq/steward/internal/projector"
 	"github.com/stewardhq/steward/internal/seal"
 	"github.com/stewardhq/steward/internal/uniq"
 	"github.com/stewardhq/steward/internal/vault"
+	"github.com/stewardhq/steward/projections"
 )
 
 // system is an installation opened by this process: what every subcommand
@@ -344,6 +346,9 @@ func (s *system) queue(engine *decider.Engine, links *onetime.Deriver, pool *pgx
 		Engine: engine, Links: links, Sender: sender, Now: time.Now, Logger: s.log,
 		LinkURL: func(uuid.UUID) string { return s.linkURL },
 	}
-	config.SendMail = mailer.Send
+	mailer.Done = api.Receipts{
+		Queries: projections.NewQueries(pool), Opener: engine.Sealer, Waiter: projector.NewWaiter(pool, projections.Core(engine.Sealer), nil),
+	}.Done
+	config.SendMail, config.EndImpersonation = mailer.Send, mailer.EndImpersonation
 	return jobs.New(config)
 }

@@ -11,9 +11,7 @@ import (
 	"github.com/stewardhq/steward/internal/decider/decidertest"
 )
 
-var (
-	now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-)
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func issued(link uuid.UUID, purpose events.LinkPurpose, until time.Time) events.LoginLinkIssued {
 	return events.LoginLinkIssued{LoginID: id, CustomerID: customer, LinkID: link, Purpose: purpose, ExpiresAt: until, KeyVersion: 1, Standing: 4}

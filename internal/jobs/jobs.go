@@ -26,6 +26,15 @@ type Mail struct {
 // Kind is the stored name of the job; never rename.
 func (Mail) Kind() string { return "mail" }
 
+// Impersonation is the job to note that a session of the team as a customer is over.
+type Impersonation struct {
+	StoreID         uuid.UUID `json:"store_id"`
+	ImpersonationID uuid.UUID `json:"impersonation_id"`
+}
+
+// Kind is the stored name of the job; never rename.
+func (Impersonation) Kind() string { return "impersonation" }
+
 // Config says what a queue works with.
 type Config struct {
 	Pool *pgxpool.Pool
@@ -33,6 +42,9 @@ type Config struct {
 	// say anything about a person since it is stored, has it tried again; nil is
 	// the end of the job. Without it jobs are only written down.
 	SendMail func(ctx context.Context, m Mail, attempt int) error
+	// EndImpersonation does an [Impersonation], in the same way; it is required with
+	// SendMail.
+	EndImpersonation func(ctx context.Context, i Impersonation) error
 	// Wait is the pause after so many failed attempts; nil for [Pause].
 	Wait func(failures int) time.Duration
 	// Logger hears of failures; nil discards.
@@ -111,6 +123,11 @@ func New(c Config) (*Queue, error) {
 		err := river.AddWorkerSafely(settings.Workers, river.WorkFunc(func(ctx context.Context, job *river.Job[Mail]) error {
 			return c.SendMail(ctx, job.Args, job.Attempt)
 		}))
+		if err == nil {
+			err = river.AddWorkerSafely(settings.Workers, river.WorkFunc(func(ctx context.Context, job *river.Job[Impersonation]) error {
+				return c.EndImpersonation(ctx, job.Args)
+			}))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("make the queue of jobs: %w", err)
 		}
@@ -149,6 +166,14 @@ func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handle
 func (q *Queue) AddMail(ctx context.Context, tx pgx.Tx, m Mail) error {
 	if _, err := q.client.InsertTx(ctx, tx, m, nil); err != nil {
 		return fmt.Errorf("write down the job to send mail %s: %w", m.MailID, err)
+	}
+	return nil
+}
+
+// AddImpersonation writes a job down that is to be done at a time.
+func (q *Queue) AddImpersonation(ctx context.Context, tx pgx.Tx, i Impersonation, at time.Time) error {
+	if _, err := q.client.InsertTx(ctx, tx, i, &river.InsertOpts{ScheduledAt: at}); err != nil {
+		return fmt.Errorf("write down the job to end impersonation %s: %w", i.ImpersonationID, err)
 	}
 	return nil
 }

@@ -71,6 +71,14 @@ func add(t *testing.T, pool *pgxpool.Pool, q *jobs.Queue, m jobs.Mail, commit bo
 	}
 }
 
+func schedule(t *testing.T, pool *pgxpool.Pool, q *jobs.Queue, i jobs.Impersonation, at time.Time) {
+	t.Helper()
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return q.AddImpersonation(t.Context(), tx, i, at) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 const patience = 30 * time.Second
 
 // A job that fails is tried again until it is done, in whichever process works; one of a
@@ -87,7 +95,7 @@ func TestAJobIsTriedUntilItIsDone(t *testing.T) {
 	add(t, pool, writer, wanted, true)
 	var mu sync.Mutex
 	var seen []int
-	done := make(chan jobs.Mail, 10)
+	done, ended := make(chan jobs.Mail, 10), make(chan jobs.Impersonation, 10)
 	run(t, jobs.Config{
 		Pool: pool, Wait: func(int) time.Duration { return time.Millisecond },
 		SendMail: func(_ context.Context, m jobs.Mail, attempt int) error {
@@ -100,6 +108,10 @@ func TestAJobIsTriedUntilItIsDone(t *testing.T) {
 				}
 			}
 			done <- m
+			return nil
+		},
+		EndImpersonation: func(_ context.Context, i jobs.Impersonation) error {
+			ended <- i
 			return nil
 		},
 	})
@@ -117,6 +129,17 @@ func TestAJobIsTriedUntilItIsDone(t *testing.T) {
 	await(wanted)
 	add(t, pool, writer, last, true)
 	await(last)
+	over, later := jobs.Impersonation{ImpersonationID: uuid.New()}, jobs.Impersonation{ImpersonationID: uuid.New()}
+	schedule(t, pool, writer, later, time.Now().Add(time.Hour))
+	schedule(t, pool, writer, over, time.Now())
+	select {
+	case got := <-ended:
+		if got != over {
+			t.Errorf("%v was done, not %v", got, over)
+		}
+	case <-time.After(patience):
+		t.Fatal("what was due was not done")
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	if diff := cmp.Diff([]int{1, 2, 3}, seen); diff != "" {

@@ -181,6 +181,11 @@ var (
 			{ImpersonateDeny, "it cannot"},
 		},
 	}
+	ImpersonationReceipt = Policy{
+		Name: "impersonation_receipt", Default: off,
+		About:  "Whether a customer is told by mail what the team did in their session, when that is over.",
+		Values: either("they are, change by change", "they find it in their log"),
+	}
 	SuspendedLabel  = Policy{Name: "suspended_label", Default: "Suspended", About: "What a suspended account is called where people read it."}
 	CustomerLabel   = Policy{Name: "customer_label", Default: "Customer", About: "What the event log calls a customer who acts."}
 	ResellerLabel   = Policy{Name: "reseller_label", Default: "Reseller", About: "What the event log calls the team when it acts."}
@@ -192,7 +197,7 @@ var (
 var Policies = []Policy{
 	UsernameMode, Registration, Activation, WelcomeTemplate, WelcomeHours, Passwords, StaffPassword, RevealStatus, StaffDisableTwoFactor, StaffTwoFactor, CustomerTwoFactor, RequireReason, HoldServices, Deletion,
 	ErasureGrace, ReleaseIdentifiers,
-	ImpersonationReason, ImpersonateSuspended,
+	ImpersonationReason, ImpersonateSuspended, ImpersonationReceipt,
 	SuspendedLabel, CustomerLabel, ResellerLabel, AsCustomerLabel, SystemLabel,
 }
 
