@@ -118,9 +118,7 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 	if again, ok := env.Event.(events.MailResendRequested); ok {
 		cause = mails.Cause{ID: again.CauseID, Stream: again.CauseStream, Revision: again.CauseRevision}
 	}
-	notify := env.Metadata.Notify
-	_, isLink := env.Event.(events.LoginLinkIssued)
-	if notify != nil && !*notify && !isLink {
+	if isSilenced(env) {
 		return nil
 	}
 	r := consequence(env, "mails", "create", f.now())
@@ -172,6 +170,15 @@ func (f followingMails) handle(ctx context.Context, tx pgx.Tx, env events.Envelo
 		return err
 	}
 	return f.queue.AddMail(ctx, tx, jobs.Mail{StoreID: r.StoreID, MailID: create.MailID})
+}
+
+// isSilenced reports whether the team did something without a notice. It cannot keep
+// from a customer what becomes of their secrets, and nobody else can silence anything:
+// who has taken an account over least of all.
+func isSilenced(env events.Envelope) bool {
+	notify := env.Metadata.Notify
+	_, ofAccount := env.Event.(events.CustomerEvent)
+	return notify != nil && !*notify && ofAccount && env.Metadata.Actor.Kind == events.ActorReseller
 }
 
 // receiverOf is whom an event that leads to a mail is about.

@@ -562,6 +562,11 @@ func TestNotify_C23(t *testing.T) {
 	if got := m.templates(path); got["account_suspended"] != nil {
 		t.Errorf("the mails are %v", got)
 	}
+	// Who has taken an account over cannot keep that from its owner.
+	m.register("eve")
+	change := map[string]any{"current_password": goodPassword, "new_password": newPassword}
+	m.as(m.signIn("eve"), "POST", "/v1/customers/me/change-password", change, "Steward-Notify", "false").want(200)
+	m.mail("eve@example.com", "password")
 }
 
 // CRE-10: somebody shut out by failed attempts is let in again by the team.
