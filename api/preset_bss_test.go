@@ -65,4 +65,3 @@ func TestPreset_bss(t *testing.T) {
 		}},
 	})
 }
-

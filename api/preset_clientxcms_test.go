@@ -87,4 +87,3 @@ func TestPreset_clientxcms(t *testing.T) {
 		}},
 	})
 }
-

@@ -193,4 +193,3 @@ func TestPreset_opensrs_two_factor(t *testing.T) {
 		}},
 	})
 }
-

@@ -81,7 +81,6 @@ func (m *mailing) eventually(what string, is func() bool) {
 	}
 }
 
-
 // S4-11, S4-17: where names are unique on the whole platform, another store's are taken
 // too, in whatever case they are written, and of many who want one one gets it.
 func TestIdentityScope_S4_11_S4_17_C13(t *testing.T) {
