@@ -74,7 +74,7 @@ var (
 var catalogue = []entry{
 	{Description{Welcome, "Welcome", "The team opened an account and asked for a welcome. The link leads to a first password.", true}, linked},
 	{Description{AccountActivation, "Storefront account activation", "Somebody opened an account, or the team did and the store welcomes with this mail. The link activates the account.", true}, linked},
-	{Description{ActivationSuccessful, "Activation was successful", "An account became active by its link.", false}, nil},
+	{Description{ActivationSuccessful, "Activation was successful", "An account became active: by its link, or because the team confirmed it.", false}, nil},
 	{Description{SetPassword, "Set your password", "The team sends a link to a first password, without a welcome.", true}, linked},
 	{Description{PasswordReset, "Storefront user password reset", "Somebody asked for a new password, or the team did for the customer. The link leads to it.", true}, linked},
 	{Description{PasswordResetSuccessful, "Reset Password Was Successful", "A password was reset by the link of such a mail.", false}, []need{needsAt}},
@@ -84,9 +84,9 @@ var catalogue = []entry{
 	{Description{NewDevice, "Sign-in from a new device", "Somebody signed in from a device that the account had not seen before.", false}, []need{needsAt}},
 	{Description{EmailChange, "Confirm your email address", "A change of the email address was asked for. Goes to the new address; the link confirms it.", true}, linked},
 	{Description{EmailChanged, "Email address changed", "The email address changed. Goes to the old address; the link undoes the change.", true}, linked},
-	{Description{AccountSuspended, "Account suspended", "The team suspended an account and chose to tell.", false}, nil},
-	{Description{AccountReactivated, "Account reactivated", "The team reactivated a suspended account and chose to tell.", false}, nil},
-	{Description{SessionReceipt, "What was done in your account", "A session in which the team acted as the customer ended. Lists what was done.", false}, []need{needsAt, needsLines}},
+	{Description{AccountSuspended, "Account suspended", "The team suspended an account, and did not say that it tells the customer itself.", false}, nil},
+	{Description{AccountReactivated, "Account reactivated", "The team reactivated a suspended account, and did not say that it tells the customer itself.", false}, nil},
+	{Description{SessionReceipt, "What was done in your account", "A session in which the team acted as the customer is over, and the store wants a receipt. Lists what was done.", false}, []need{needsAt, needsLines}},
 	{Description{StaffInvitation, "Invitation to the team", "Somebody was invited to the store's team. The link accepts the invitation.", true}, linked},
 	{Description{Message, "Message", "The team wrote to a customer. Subject and body are the writer's.", false}, []need{needsSubject, needsBody}},
 }
