@@ -18,11 +18,12 @@ import (
 
 // NewCustomer is an account to be opened.
 type NewCustomer struct {
-	Email      string             `json:"email" doc:"An address at which nobody else has an account." example:"ada@example.com"`
-	Username   string             `json:"username,omitempty" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores. Whether it is needed is a policy of the store." example:"ada"`
-	ExternalID string             `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
-	Profile    ProfileInput       `json:"profile,omitempty"`
-	Send       events.LinkPurpose `json:"send,omitempty" enum:"welcome,set_password" doc:"A mail to send at once, with a link by which the customer chooses a password. Without it none is sent, unless accounts of this store become usable by one."`
+	Email            string             `json:"email" doc:"An address at which nobody else has an account." example:"ada@example.com"`
+	Username         string             `json:"username,omitempty" doc:"3 to 64 letters a to z, digits, dots, dashes and underscores. Whether it is needed is a policy of the store." example:"ada"`
+	ExternalID       string             `json:"external_id,omitempty" doc:"The customer's id in your own systems."`
+	Profile          ProfileInput       `json:"profile,omitempty"`
+	Send             events.LinkPurpose `json:"send,omitempty" enum:"welcome,set_password" doc:"A mail to send at once, with a link by which the customer chooses a password. Without it none is sent, unless accounts of this store become usable by one."`
+	SecurityQuestion string             `json:"security_question,omitempty" maxLength:"1000" doc:"One that the account had in another system. It is never asked here, and can only be removed."`
 	// Provisional is for staff: a registration does not offer it.
 	Provisional bool `json:"email_provisional,omitempty" doc:"The address is a stand-in until the customer's own is known: see needs_email of the list."`
 }
@@ -98,7 +99,7 @@ func (n NewCustomer) command(id uuid.UUID, origin events.Origin, policies policy
 	return customer.Create{
 		CustomerID: id, LoginID: loginID(id), Origin: origin,
 		Email: n.Email, Username: n.Username, ExternalID: n.ExternalID, Profile: n.Profile.profile(),
-		Send: n.Send, Policies: policies, Provisional: n.Provisional,
+		Send: n.Send, SecurityQuestion: n.SecurityQuestion, Policies: policies, Provisional: n.Provisional,
 	}
 }
 
@@ -197,6 +198,11 @@ func (s *Server) changeCustomerExternalID(ctx context.Context, in *ChangeExterna
 // activateCustomer handles POST /v1/customers/{id}/activate.
 func (s *Server) activateCustomer(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
 	return s.onCustomer(ctx, in.ID, customer.Activate{By: callerOf(ctx).actor()})
+}
+
+// removeSecurityQuestion handles POST /v1/customers/{id}/remove-security-question.
+func (s *Server) removeSecurityQuestion(ctx context.Context, in *PlainInput) (*CommandOutput, error) {
+	return s.onCustomer(ctx, in.ID, customer.RemoveSecurityQuestion{By: callerOf(ctx).actor()})
 }
 
 // reviewDetails handles POST /v1/customers/{id}/review-details.

@@ -31,6 +31,7 @@ type CustomerDetail struct {
 	Tags             *[]string          `json:"tags,omitempty" doc:"What the team sorts the customer under. Customers do not see it."`
 	Status           CustomerStatus     `json:"status"`
 	Login            CustomerLogin      `json:"login"`
+	SecurityQuestion bool               `json:"security_question" doc:"Whether the account brought a security question along from another system. It is never asked."`
 	Onboarding       string             `json:"onboarding,omitempty" enum:"password_required,review_details,ready" doc:"What a customer still has to do whose account the team opened: follow the link and choose a password, then look at their details. Left out while that cannot be known."`
 	TwoFactor        string             `json:"two_factor,omitempty" enum:"Enabled,Disabled" doc:"Two-factor authentication. Left out while that cannot be known."`
 	RecoveryCodes    *int               `json:"recovery_codes_left,omitempty" doc:"With two-factor authentication: how many recovery codes are left."`
@@ -165,6 +166,7 @@ func (s *Server) customerFromLog(ctx context.Context, history decider.History[cu
 	if err != nil {
 		return nil, err
 	}
+	d.SecurityQuestion = state.SecurityQuestion
 	d.Onboarding = onboarding(state, credentials.State)
 	actions := permittedActions(who, state, s.clock.now())
 	if d.TwoFactor = onOff(credentials.State.TwoFactor.Enabled); credentials.State.TwoFactor.Enabled {
@@ -256,7 +258,7 @@ func (s *Server) customerFromRow(ctx context.Context, c projections.Customer) (*
 // actionPermission is the permission that an action needs, as its route does.
 func actionPermission(action customer.Action, state customer.State) permission {
 	switch action {
-	case customer.ActionSuspend:
+	case customer.ActionSuspend, customer.ActionRemoveQuestion:
 		return permitCustomersSuspend
 	case customer.ActionReactivate:
 		return reactivation(state)

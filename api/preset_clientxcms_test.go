@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,21 @@ func TestPreset_clientxcms(t *testing.T) {
 			m.owner("POST", path+"/send-link", map[string]any{"purpose": "reset"}).want(200)
 			m.choose(m.redeem(m.link("ada@example.com", "")).want(200)).want(200)
 			m.signInWith("ada@example.com", newPassword).want(200)
+		}},
+		{"S1-40 a security question that was brought along is removed", func(t *testing.T, m *mailing) {
+			_, path := m.opened(mail("security_question", "First pet?"))
+			state := func(want bool) {
+				t.Helper()
+				detail := m.owner("GET", path, nil).want(200)
+				if detail.at("security_question") != want || slices.Contains(detail.texts("available_actions"), "remove_security_question") != want {
+					t.Errorf("the detail says %s", detail.raw)
+				}
+			}
+			state(true)
+			m.do(events.RoleAnalyst, "POST", path+"/remove-security-question", nil).refused(403, "forbidden")
+			m.do(events.RoleSupport, "POST", path+"/remove-security-question", nil).want(200)
+			state(false)
+			m.owner("POST", path+"/remove-security-question", nil).refused(409, "no_security_question")
 		}},
 		{"S1-32 the team writes a mail", func(t *testing.T, m *mailing) {
 			_, path := m.opened(mail())

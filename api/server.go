@@ -246,6 +246,7 @@ func (s *Server) routes() {
 	add(s, route{g, "/v1/customers/{id}/mails", permitCustomersRead, "List the mails to a customer, and what became of them", customers, 0}, s.listMails)
 	add(s, route{p, "/v1/customers/{id}/mails", permitCustomersWrite, "Write a customer a mail", customers, 0}, s.writeMail)
 	add(s, route{p, "/v1/mails/{id}/resend", permitCustomersWrite, "Send a mail once more, to the address that the customer has now", customers, 0}, s.resendMail)
+	add(s, route{p, "/v1/customers/{id}/remove-security-question", permitCustomersSuspend, "Remove the security question of an imported account", customers, 0}, s.removeSecurityQuestion)
 	add(s, route{p, "/v1/customers/{id}/suspend", permitCustomersSuspend, "Suspend: shut the customer out until reactivated", customers, 0}, s.suspendCustomer)
 	add(s, route{p, "/v1/customers/{id}/reactivate", permitCustomersSuspend, "Let a suspended or banned customer back in", customers, 0}, s.reactivateCustomer)
 	add(s, route{p, "/v1/customers/{id}/ban", permitCustomersBan, "Ban: shut the customer out for good", customers, 0}, s.banCustomer)

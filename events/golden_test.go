@@ -57,6 +57,8 @@ func samples() map[string]events.Event {
 		events.MailSent{MailID: id1, CustomerID: id2, Attempt: 2},
 		events.MailFailed{MailID: id1, CustomerID: id2, Attempt: 9, Reason: events.MailRejected},
 		events.MailResendRequested{MailID: id1, CustomerID: id2, Template: "message", CauseID: id3, CauseStream: "customer-" + id2.String(), CauseRevision: 4},
+		events.CustomerSecurityQuestionImported{CustomerID: id1, Question: sealed("question")},
+		events.CustomerSecurityQuestionRemoved{CustomerID: id1},
 		events.CustomerDetailsReviewed{CustomerID: id1},
 		events.CustomerMailRequested{CustomerID: id1, Subject: sealed("subject"), Body: sealed("body")},
 		events.StorePolicySet{StoreID: id1, Policy: "require_reason", Before: "false", After: "true", EffectiveAt: begin},

@@ -51,6 +51,10 @@ func describeCustomer(e events.CustomerEvent) Description {
 	case events.CustomerActivated:
 		d.Event = "Account activated"
 		return d.status(e.Before, e.After, Change{Field: "method", After: word(e.Method)})
+	case events.CustomerSecurityQuestionImported:
+		d.Event = "Security question brought along"
+	case events.CustomerSecurityQuestionRemoved:
+		d.Event = "Security question removed"
 	case events.CustomerDetailsReviewed:
 		d.Event = "Account details reviewed"
 	case events.CustomerMailRequested:

@@ -18,6 +18,7 @@ const (
 	ActionChangeExternalID Action = "change_external_id"
 	ActionAddNote          Action = "add_note"
 	ActionSetTags          Action = "set_tags"
+	ActionRemoveQuestion   Action = "remove_security_question"
 	ActionActivate         Action = "activate"
 	ActionSuspend          Action = "suspend"
 	ActionReactivate       Action = "reactivate"
@@ -43,6 +44,7 @@ func Actions(s State, by events.Actor, policies policy.Set, now time.Time) []Act
 		{ActionChangeExternalID, ChangeExternalID{ExternalID: otherText(s.ExternalID, "x")}},
 		{ActionAddNote, AddNote{By: by, Text: "x"}},
 		{ActionSetTags, SetTags{By: by, Tags: otherTags(s.Tags)}},
+		{ActionRemoveQuestion, RemoveSecurityQuestion{By: by}},
 		{ActionActivate, Activate{By: by}},
 		{ActionSuspend, Suspend{By: by, Explained: true, Policies: policies}},
 		{ActionReactivate, Reactivate{By: by, ReleaseServices: true}},

@@ -39,6 +39,8 @@ type State struct {
 	Resume  events.CustomerStatus
 	Restore events.CustomerStatus
 
+	// SecurityQuestion says that the account brought one along from another system.
+	SecurityQuestion bool
 	// Reviewed says that the customer looked at what the account says of them.
 	Reviewed bool
 
@@ -82,6 +84,8 @@ func Decide(s State, c Command) ([]events.CustomerEvent, error) {
 		return create(s, c)
 	case Activate:
 		return activate(s, c)
+	case RemoveSecurityQuestion:
+		return removeSecurityQuestion(s, c)
 	case ReviewDetails:
 		return reviewDetails(s)
 	case RequestMail:
@@ -154,6 +158,10 @@ func Evolve(s State, e events.CustomerEvent) State {
 		s.Hold = s.Hold && !e.ReleaseServices
 	case events.CustomerActivated:
 		s.Status, s.Resume = e.After, e.After
+	case events.CustomerSecurityQuestionImported:
+		s.SecurityQuestion = true
+	case events.CustomerSecurityQuestionRemoved:
+		s.SecurityQuestion = false
 	case events.CustomerDetailsReviewed:
 		s.Reviewed = true
 	case events.CustomerDeleted:

@@ -20,6 +20,8 @@ type Create struct {
 	Username   string
 	ExternalID string
 	Profile    events.Profile
+	// SecurityQuestion is one that the account had where it came from, if any.
+	SecurityQuestion string
 	// Send is the link to send at once: welcome, set_password or none. Where accounts
 	// become usable by a link, one is sent in any case.
 	Send     events.LinkPurpose
@@ -90,6 +92,8 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 	refused = refuse(refused, "username", err)
 	externalID, err := identity.ExternalID(c.ExternalID)
 	refused = refuse(refused, "external_id", err)
+	question, err := identity.Line(c.SecurityQuestion, maxQuestion)
+	refused = refuse(refused, "security_question", err)
 	profile, refused := checkProfile(c.Profile, refused)
 	if len(refused.Fields) > 0 {
 		return nil, refused
@@ -114,6 +118,9 @@ func create(s State, c Create) ([]events.CustomerEvent, error) {
 		Email: events.Clear(email), Username: optional(username), ExternalID: optional(externalID),
 		Profile: withoutEmpty(profile), Send: send,
 	}}
+	if question != "" {
+		decided = append(decided, events.CustomerSecurityQuestionImported{CustomerID: c.CustomerID, Question: events.Clear(question)})
+	}
 	if c.Provisional {
 		decided = append(decided, events.CustomerEmailProvisionalSet{CustomerID: c.CustomerID, After: true})
 	}
