@@ -33,7 +33,7 @@ func TestLinks_R3_S1Rule_OneOf64OnTwoInstances(t *testing.T) {
 	}
 	instances := newInstances(t, 2)
 	h := instances[0]
-	links := must(onetime.New(must(h.vault.SecretVersions(vault.SecretToken))))
+	links := h.links()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: racers}}
 	defer client.CloseIdleConnections()
 	began := time.Now()
@@ -73,6 +73,13 @@ func TestLinks_R3_S1Rule_OneOf64OnTwoInstances(t *testing.T) {
 	}
 	t.Logf("%d tokens, one winner each, in %v", won, time.Since(began).Round(time.Second))
 }
+
+// links derives the secrets of links.
+func (h *harness) links() *onetime.Deriver {
+	return must(onetime.New(must(h.vault.SecretVersions(vault.SecretToken))))
+}
+
+func mustCustomer(id string) uuid.UUID { return must(wireid.Parse(wireid.Customer, id)) }
 
 // issue issues a link to a customer and returns its token, as the mail has it.
 func (h *harness) issue(links *onetime.Deriver, id uuid.UUID, purpose events.LinkPurpose, email string) string {

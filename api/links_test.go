@@ -142,7 +142,7 @@ func (m *mailing) policies(set map[string]any) {
 	m.owner("POST", "/v1/stores/"+m.storeID()+"/set-policies", map[string]any{"policies": set}).want(200)
 }
 
-func TestWelcome_S0_22_S0_23_S0_26_S0_27_S0_28_S0_30(t *testing.T) {
+func TestWelcome_S0_22_S0_23_S0_26_S0_27_S0_28_S0_30_C6(t *testing.T) {
 	t.Parallel()
 	m := newMailing(t)
 	id := m.owner("POST", "/v1/customers", map[string]any{"email": "ada@example.com", "username": "ada", "send": "welcome"}).want(201).str("id")
@@ -197,7 +197,7 @@ func TestWelcome_S0_26_S0_31_S0_100_LaterByAReset(t *testing.T) {
 	}
 }
 
-func TestReset_S2_07_S2_08_S2_09_S2_10_S2_11_S3_53_S3_55_R9_R10(t *testing.T) {
+func TestReset_S2_07_S2_08_S2_09_S2_10_S2_11_S3_53_S3_55_R9_R10_C20(t *testing.T) {
 	t.Parallel()
 	m := newMailing(t)
 	m.register("ada")
@@ -306,7 +306,7 @@ func TestLink_R4_S0_99_DeadLinks(t *testing.T) {
 	})).Reveal())
 }
 
-func TestActivation_S1_29_S1_30_S2_02_S2_03_S2_04_S2_05_S2_06_S2_13_S2_14_S2_15(t *testing.T) {
+func TestActivation_C7_S1_29_S1_30_S2_02_S2_03_S2_04_S2_05_S2_06_S2_13_S2_14_S2_15(t *testing.T) {
 	t.Parallel()
 	m := newMailing(t)
 	m.owner("POST", "/v1/stores/"+m.storeID()+"/set-policies", map[string]any{"preset": "bss"}).want(200)

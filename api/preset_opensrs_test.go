@@ -99,7 +99,7 @@ func TestPreset_opensrs_two_factor(t *testing.T) {
 	t.Parallel()
 	confirm := map[string]any{"confirm": true}
 	kept(t, "opensrs", []promise{
-		{"S3-03 S3-04 S3-21 S3-44 only the customer sets it up, if at all", func(t *testing.T, m *mailing) {
+		{"T10 S3-03 S3-04 S3-21 S3-44 only the customer sets it up, if at all", func(t *testing.T, m *mailing) {
 			id := m.register("ada")
 			m.owner("POST", "/v1/customers/"+id+"/two-factor/start", map[string]any{"password": goodPassword}).want(403)
 			session := m.signIn("ada")
@@ -123,7 +123,7 @@ func TestPreset_opensrs_two_factor(t *testing.T) {
 			m.register("ada")
 			m.as(m.signIn("ada"), "POST", "/v1/customers/me/two-factor/start", map[string]any{"password": goodPassword, "method": "sms"}).refused(422, "unknown_field")
 		}},
-		{"S3-22 S3-29 S3-53 S3-54 S3-56 a reset does not get around it", func(t *testing.T, m *mailing) {
+		{"T8 S3-22 S3-29 S3-53 S3-54 S3-56 a reset does not get around it", func(t *testing.T, m *mailing) {
 			m.register("ada")
 			_, codes := m.enrol(m.signIn("ada"))
 			m.visit("/v1/forgot-password", map[string]any{"email": "ada@example.com"}).want(202)
@@ -146,7 +146,7 @@ func TestPreset_opensrs_two_factor(t *testing.T) {
 				t.Errorf("it says %s", refused.raw)
 			}
 		}},
-		{"S3-33 S3-35 recovery codes end, two-factor stays", func(t *testing.T, m *mailing) {
+		{"C21 S3-33 S3-35 recovery codes end, two-factor stays", func(t *testing.T, m *mailing) {
 			id := m.register("ada")
 			_, codes := m.enrol(m.signIn("ada"))
 			for _, code := range codes {

@@ -91,7 +91,7 @@ func TestPreset_pantry(t *testing.T) {
 			m.signInWith("eve", fits).refused(401, "invalid_credentials")
 			m.eventually("the first mail is shown", func() bool { return len(m.templates(silent)) == 0 })
 		}},
-		{"S4-33 S4-40 whose account is disabled is told so, after the right password", func(t *testing.T, m *mailing) {
+		{"C9 S4-33 S4-40 whose account is disabled is told so, after the right password", func(t *testing.T, m *mailing) {
 			_, path := m.opened(ada())
 			m.owner("POST", path+"/set-password", map[string]any{"new_password": fits}).want(200)
 			session := m.signInWith("ada", fits).want(200)

@@ -66,11 +66,11 @@ const importExample = `  A first try with one domain, at first without changing 
 
 // importFlags are the flags of import.
 type importFlags struct {
-	data, url, key, keyFile string
-	dryRun                  bool
-	inFlight                int
-	retryFor                time.Duration
-	output, rejects         string
+	data, url, keyFile string
+	dryRun             bool
+	inFlight           int
+	retryFor           time.Duration
+	output, rejects    string
 }
 
 func newImportCommand() *cobra.Command {
@@ -89,16 +89,13 @@ func newImportCommand() *cobra.Command {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "change nothing: say what the import would do")
 	flags.StringVar(&f.data, "data", "", "directory of the installation that steward dev runs (default "+defaultData()+")")
 	flags.StringVar(&f.url, "url", "", "base URL of a Steward elsewhere, such as https://steward.example.com")
-	flags.StringVar(&f.key, "key", "", "API key for --url (other users of this machine can see it: better use --key-file or STEWARD_API_KEY)")
-	flags.StringVar(&f.keyFile, "key-file", "", "file that holds the API key for --url")
+	flags.StringVar(&f.keyFile, "key-file", "", "file that holds the API key for --url (or set STEWARD_API_KEY: other users of the machine see arguments)")
 	flags.IntVar(&f.inFlight, "in-flight", importer.DefaultInFlight, "how many rows are on their way at once")
 	flags.DurationVar(&f.retryFor, "retry-for", 2*time.Minute, "how long to keep trying while the server is unavailable")
 	flags.StringVar(&f.rejects, "rejects", "", "write refused rows into this CSV file, to put right and import again")
 	addOutputFlag(cmd, &f.output)
 	cmd.MarkFlagsMutuallyExclusive("data", "url")
-	cmd.MarkFlagsMutuallyExclusive("data", "key")
 	cmd.MarkFlagsMutuallyExclusive("data", "key-file")
-	cmd.MarkFlagsMutuallyExclusive("key", "key-file")
 	return cmd
 }
 
@@ -166,18 +163,15 @@ func runImport(cmd *cobra.Command, f importFlags, path string) (err error) {
 // access finds the server and the key for it.
 func (f importFlags) access() (base, key string, err error) {
 	if f.url == "" {
-		if f.key != "" || f.keyFile != "" {
-			return "", "", errors.New("--key and --key-file belong to a server: give its --url too")
+		if f.keyFile != "" {
+			return "", "", errors.New("--key-file belongs to a server: give its --url too")
 		}
 		return localAccess(f.data)
 	}
 	if u, err := url.Parse(f.url); err == nil && u.User != nil {
 		return "", "", errors.New("--url: leave the user out, and give the API key with --key-file or STEWARD_API_KEY")
 	}
-	switch {
-	case f.key != "":
-		return f.url, f.key, nil
-	case f.keyFile != "":
+	if f.keyFile != "" {
 		text, err := os.ReadFile(f.keyFile)
 		if err != nil {
 			return "", "", fmt.Errorf("--key-file: %w", err)

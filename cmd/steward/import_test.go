@@ -107,7 +107,7 @@ func TestImportCommand(t *testing.T) {
 	t.Run("ends with 3 when rows were refused, and keeps them", func(t *testing.T) {
 		t.Parallel()
 		rejects := filepath.Join(t.TempDir(), "refused.csv")
-		out, err := runImportCommand(t, "", importFile(t, "a.com", "nobody.com"), "--url", web.URL, "--key", "stw_key", "--rejects", rejects)
+		out, err := runImportCommand(t, "", importFile(t, "a.com", "nobody.com"), "--url", web.URL, "--key-file", heldKey(t, "stw_key"), "--rejects", rejects)
 		var exit exitError
 		if !errors.As(err, &exit) || exit.code != 3 || !strings.Contains(out, "owner_email") {
 			t.Errorf("%v\n%s", err, out)
@@ -131,18 +131,18 @@ func TestImportCommandRefuses(t *testing.T) {
 		want string
 	}{
 		"no file":             {nil, "1 arg"},
-		"a missing file":      {[]string{"/nowhere.csv", "--url", web.URL, "--key", "stw_key"}, "/nowhere.csv"},
-		"a directory":         {[]string{os.TempDir(), "--url", web.URL, "--key", "stw_key"}, "is a directory"},
+		"a missing file":      {[]string{"/nowhere.csv", "--url", web.URL, "--key-file", heldKey(t, "stw_key")}, "/nowhere.csv"},
+		"a directory":         {[]string{os.TempDir(), "--url", web.URL, "--key-file", heldKey(t, "stw_key")}, "is a directory"},
 		"no Steward here":     {[]string{file, "--data", t.TempDir()}, "steward dev"},
-		"a key without url":   {[]string{file, "--key", "stw_key"}, "--url"},
+		"a key without url":   {[]string{file, "--key-file", heldKey(t, "stw_key")}, "--url"},
 		"both ways":           {[]string{file, "--data", "x", "--url", web.URL}, "data url"},
 		"a key in the url":    {[]string{file, "--url", "http://me:secret@localhost"}, "leave the user out"},
-		"a bad url":           {[]string{file, "--url", "localhost:8080", "--key", "stw_key"}, "https://"},
-		"a wrong key":         {[]string{file, "--url", web.URL, "--key", "stw_other"}, "401"},
-		"nobody listening":    {[]string{file, "--url", "http://127.0.0.1:1", "--key", "stw_key"}, "is it running"},
+		"a bad url":           {[]string{file, "--url", "localhost:8080", "--key-file", heldKey(t, "stw_key")}, "https://"},
+		"a wrong key":         {[]string{file, "--url", web.URL, "--key-file", heldKey(t, "stw_other")}, "401"},
+		"nobody listening":    {[]string{file, "--url", "http://127.0.0.1:1", "--key-file", heldKey(t, "stw_key")}, "is it running"},
 		"too few in flight":   {[]string{file, "--in-flight", "0"}, "--in-flight"},
 		"an unknown output":   {[]string{file, "--output", "xml"}, "--output"},
-		"rejects over source": {[]string{file, "--url", web.URL, "--key", "stw_key", "--rejects", file}, "is the file to be imported"},
+		"rejects over source": {[]string{file, "--url", web.URL, "--key-file", heldKey(t, "stw_key"), "--rejects", file}, "is the file to be imported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -212,4 +212,14 @@ func TestImportIntoServe(t *testing.T) {
 			t.Errorf("%s: refused lines and columns (-want +got):\n%s", step.name, diff)
 		}
 	}
+}
+
+// heldKey is a file that holds an API key.
+func heldKey(t *testing.T, key string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "key.txt")
+	if err := os.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -128,7 +128,7 @@ func TestPush(t *testing.T) {
 }
 
 // S0-73 S0-75: settings, dates and name carry over a push unchanged.
-func TestPush_S0_75_ConfigurationCarriesOver(t *testing.T) {
+func TestPush_S0_75_C22_ConfigurationCarriesOver(t *testing.T) {
 	t.Parallel()
 	before := domain.Decider.Fold(history{imported})
 	after := domain.Evolve(before, events.DomainPushed{DomainID: id, FromCustomerID: ada, ToCustomerID: bob})

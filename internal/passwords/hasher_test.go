@@ -49,7 +49,7 @@ var foreign = []struct{ name, stored, password, describes string }{
 	{"crypt_blowfish 2b", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U", "bcrypt 5"},
 }
 
-func TestVerifyForeignHashes_S1_47(t *testing.T) {
+func TestVerifyForeignHashes_S1_47_C16(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, passwords.Weak())
 	for _, f := range foreign {
