@@ -24,6 +24,7 @@ type CustomerSecurityQuestionRemoved struct {
 func (CustomerSecurityQuestionImported) EventType() string {
 	return TypeCustomerSecurityQuestionImported
 }
+
 func (CustomerSecurityQuestionRemoved) EventType() string { return TypeCustomerSecurityQuestionRemoved }
 
 func (CustomerSecurityQuestionImported) customerEvent() {}
