@@ -42,7 +42,7 @@ type Receipts struct {
 	Waiter *projector.Waiter
 }
 
-// maxReceipt bounds how many changes a receipt lists, the first ones.
+// maxReceipt bounds how many changes a receipt lists, the last ones.
 const maxReceipt = 200
 
 // Done lists what was done in a session as a customer that ended at a position, a
